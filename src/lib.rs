@@ -1,0 +1,3 @@
+//! Duologue, a one-to-one messaging server.
+
+pub mod store;

@@ -1,0 +1,185 @@
+//! People's accounts.
+
+use entities::{ids::UserId, users};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    SqlErr, sea_query::LikeExpr,
+};
+
+use super::{Store, StoreError};
+
+/// A person as the server knows them. The password is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Counted up from 1.
+    pub id: UserId,
+    /// The name as its owner wrote it.
+    pub name: String,
+    /// In lower case.
+    pub email: String,
+    /// What the owner chose to show: `online`, `busy` or `offline`.
+    pub chosen: String,
+    /// Tokens issued before this time count no more, in seconds since the epoch.
+    pub tokens_from: i64,
+    /// When the last session went, in milliseconds since the epoch; `None` before the first did.
+    pub last_seen_at: Option<i64>,
+}
+
+/// What an account is made of.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The name as its owner wrote it.
+    pub name: String,
+    /// In lower case.
+    pub email: String,
+    /// An argon2 string, salt and parameters included.
+    pub password_hash: String,
+    /// The time, in milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// What no name contains stands in front of `%`, `_` and itself in a pattern, so that they mean
+/// themselves. Not the backslash, which PostgreSQL reads in a way of its own.
+const ESCAPE: char = '!';
+
+/// A pattern beyond this many bytes is refused by SQLite, and is longer than any name.
+const LONGEST_SEARCH: usize = 4096;
+
+impl Store {
+    /// Makes an account, with the status `online`; `None` when the e-mail is taken.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; after [`StoreError::Unknown`] the account may be there.
+    pub async fn create(&self, new: NewAccount) -> Result<Option<Account>, StoreError> {
+        let row = users::ActiveModel {
+            name_key: Set(fold(&new.name)),
+            name: Set(new.name.clone()),
+            email: Set(new.email.clone()),
+            password_hash: Set(new.password_hash),
+            chosen_status: Set("online".to_owned()),
+            tokens_from: Set(0),
+            last_seen_at: Set(None),
+            created_at: Set(new.now),
+            ..Default::default()
+        };
+        match users::Entity::insert(row).exec(&self.writer).await {
+            Ok(inserted) => Ok(Some(Account {
+                id: inserted.last_insert_id,
+                name: new.name,
+                email: new.email,
+                chosen: "online".to_owned(),
+                tokens_from: 0,
+                last_seen_at: None,
+            })),
+            Err(error) => match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => Ok(None),
+                _ => Err(StoreError::autocommit(error)),
+            },
+        }
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError> {
+        let found = users::Entity::find_by_id(id).one(&self.readers).await;
+        Ok(found.map_err(StoreError::uncommitted)?.map(Account::from))
+    }
+
+    /// The account with this e-mail (in lower case), and its password's hash.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn credentials(&self, email: &str) -> Result<Option<(Account, String)>, StoreError> {
+        let found = users::Entity::find()
+            .filter(users::Column::Email.eq(email))
+            .one(&self.readers)
+            .await
+            .map_err(StoreError::uncommitted)?;
+        Ok(found.map(|mut row| {
+            let password_hash = std::mem::take(&mut row.password_hash);
+            (Account::from(row), password_hash)
+        }))
+    }
+
+    /// A stretch of the people that `me` can write to, by name: those whose name contains
+    /// `search` in whichever letter case, or everybody when it is empty. Never `me`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn people(
+        &self,
+        me: UserId,
+        search: &str,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let mut query = users::Entity::find().filter(users::Column::Id.ne(me));
+        if !search.is_empty() {
+            let pattern = containing(search);
+            // No name has a NUL, and both databases stumble over it.
+            if pattern.len() > LONGEST_SEARCH || search.contains('\0') {
+                return Ok(Vec::new());
+            }
+            let pattern = LikeExpr::new(pattern).escape(ESCAPE);
+            query = query.filter(users::Column::NameKey.into_expr().like(pattern));
+        }
+        let found = query
+            .order_by_asc(users::Column::NameKey)
+            .order_by_asc(users::Column::Id)
+            .offset(offset)
+            .limit(limit)
+            .all(&self.readers)
+            .await
+            .map_err(StoreError::uncommitted)?;
+        Ok(found.into_iter().map(Account::from).collect())
+    }
+
+    /// Keeps the status that somebody chose to show.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn set_chosen_status(&self, id: UserId, chosen: &str) -> Result<(), StoreError> {
+        users::Entity::update_many()
+            .col_expr(users::Column::ChosenStatus, chosen.into())
+            .filter(users::Column::Id.eq(id))
+            .exec(&self.writer)
+            .await
+            .map_err(StoreError::autocommit)?;
+        Ok(())
+    }
+}
+
+impl From<users::Model> for Account {
+    fn from(row: users::Model) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            email: row.email,
+            chosen: row.chosen_status,
+            tokens_from: row.tokens_from,
+            last_seen_at: row.last_seen_at,
+        }
+    }
+}
+
+/// A name in lower case, letter by letter: [`str::to_lowercase`] writes a Greek sigma in two ways,
+/// depending on whether the word goes on, and a search for the beginning of a name would miss it.
+fn fold(name: &str) -> String {
+    name.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The pattern for names that contain `search`.
+fn containing(search: &str) -> String {
+    let mut pattern = String::with_capacity(search.len() + 2);
+    pattern.push('%');
+    for letter in fold(search).chars() {
+        if matches!(letter, '%' | '_' | ESCAPE) {
+            pattern.push(ESCAPE);
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}

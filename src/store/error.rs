@@ -1,0 +1,176 @@
+//! How the store fails: what a caller must know is whether anything was written.
+
+use std::path::PathBuf;
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+
+/// Why a question or a write failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written, and the same may succeed later: no free connection, a busy or full
+    /// disk, an I/O error.
+    #[error("the database is not available now")]
+    Unavailable(#[source] DbErr),
+    /// Nothing was written, and the same would fail again: a broken constraint, or a bug.
+    #[error("the database refused the statement")]
+    Failed(#[source] DbErr),
+    /// The write reached the point where it becomes durable and failed there: it may or may not
+    /// be on disk. Only a read from the database can tell.
+    #[error("the outcome of the commit is not known")]
+    Unknown(#[source] DbErr),
+}
+
+impl StoreError {
+    /// Whether a unique key was hit: a message's place, or a client's id for it, is taken.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        let Self::Failed(cause) = self else {
+            return false;
+        };
+        matches!(cause.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    }
+
+    /// Sorts an error that came before anything was committed: nothing was written.
+    pub(super) fn uncommitted(cause: DbErr) -> Self {
+        match ResultCode::of(&cause) {
+            ResultCode::Passing | ResultCode::Io => Self::Unavailable(cause),
+            ResultCode::Lasting => Self::Failed(cause),
+        }
+    }
+
+    /// Sorts an error of a statement that commits by itself: an I/O error may have come after
+    /// the rows went to disk.
+    pub(super) fn autocommit(cause: DbErr) -> Self {
+        match ResultCode::of(&cause) {
+            ResultCode::Passing => Self::Unavailable(cause),
+            ResultCode::Io => Self::Unknown(cause),
+            ResultCode::Lasting => Self::Failed(cause),
+        }
+    }
+}
+
+/// What an error says about another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ResultCode {
+    /// It was never begun, or stopped before any of it was on disk.
+    Passing,
+    /// It broke somewhere on the way to the disk.
+    Io,
+    /// It is wrong in itself.
+    Lasting,
+}
+
+impl ResultCode {
+    /// The low byte of SQLite's code is the class (sqlite.org/rescode.html).
+    fn of(cause: &DbErr) -> Self {
+        match (cause, sqlite_code(cause).map(|code| code & 0xff)) {
+            (DbErr::ConnectionAcquire(_) | DbErr::Conn(_), _) => Self::Passing,
+            // Busy, locked, out of memory, read-only, interrupted; full, cannot open, locking
+            // protocol.
+            (_, Some(5..=9 | 13..=15)) => Self::Passing,
+            (_, Some(10)) => Self::Io,
+            (_, Some(_)) => Self::Lasting,
+            (DbErr::Exec(RuntimeErr::SqlxError(error)), None)
+            | (DbErr::Query(RuntimeErr::SqlxError(error)), None) => match error.as_ref() {
+                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Passing,
+                sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Self::Io,
+                _ => Self::Lasting,
+            },
+            _ => Self::Lasting,
+        }
+    }
+}
+
+/// "File is not a database", `SQLITE_NOTADB`.
+const NOT_A_DATABASE: i32 = 26;
+
+/// Why a database could not be opened: each is one line for the person who started the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another kind of database, or an option that Duologue does not know. The URL itself is not
+    /// told, because it may hold a password.
+    #[error("the database URL must be sqlite://<path>, without options; {0}")]
+    Unsupported(&'static str),
+    /// A database that only one connection could see.
+    #[error(
+        "an in-memory database cannot be used, because each connection would see another one: \
+         name a file, as in sqlite://duologue.db"
+    )]
+    InMemory,
+    /// The file or its folder cannot be read or written.
+    #[error("cannot open the database {}: {}", path.display(), innermost(cause.as_ref()))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system or SQLite said.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file holds something else.
+    #[error("{} is not an SQLite database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database has tables that this binary does not know.
+    #[error(
+        "the database {} was made by a newer Duologue (it has {migration:?}): update the server, \
+         or use another database",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The first step that the binary does not know.
+        migration: String,
+    },
+    /// The tables could not be made or brought up to date.
+    #[error("cannot update the tables of {}: {}", path.display(), innermost(cause))]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        cause: DbErr,
+    },
+    /// SQLite before 3.51.3 can lose commits in WAL mode (sqlite.org/wal.html#walresetbug).
+    #[error("SQLite {found} can lose committed data: this server needs 3.51.3 or newer")]
+    LibraryTooOld {
+        /// The version in use.
+        found: String,
+    },
+}
+
+impl OpenError {
+    /// Sorts what SQLite said while `path` was being opened.
+    pub(super) fn of(path: &std::path::Path, cause: DbErr) -> Self {
+        let path = path.to_owned();
+        if sqlite_code(&cause) == Some(NOT_A_DATABASE) {
+            return Self::NotADatabase { path };
+        }
+        Self::Unreadable {
+            path,
+            cause: Box::new(cause),
+        }
+    }
+}
+
+/// SQLite's extended result code, when the error came from SQLite.
+fn sqlite_code(cause: &DbErr) -> Option<i32> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = cause
+    else {
+        return None;
+    };
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// The text of the error at the bottom, in one line: the layers above only repeat it.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().replace(['\r', '\n'], " ")
+}

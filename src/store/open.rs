@@ -1,0 +1,258 @@
+//! From a URL to an open store: the two pools, their settings, and the newest schema.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement,
+    sqlx::{
+        self, Connection,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+
+use super::{OpenError, Store, append::AppendSql};
+
+/// The first SQLite without the race that can lose commits in WAL mode.
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// Pages of 4 KiB in the write-ahead log that make the writer copy it into the database: 16 MiB.
+const CHECKPOINT_PAGES: &str = "4000";
+
+/// What a write-ahead log that had to grow (behind a long read) is cut back to: 64 MiB.
+const JOURNAL_SIZE_LIMIT: &str = "67108864";
+
+/// What the writer keeps of the database in memory: 64 MiB, in the negative KiB of SQLite.
+const WRITER_CACHE: &str = "-65536";
+
+/// What each reader maps instead of copying: 256 MiB.
+const READER_MMAP: &str = "268435456";
+
+/// Where the database is, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `sqlite://<path>`, relative to the working directory or absolute. The path is
+    /// percent-decoded, and spaces may stand as they are. `?mode=rwc` is allowed and changes
+    /// nothing: the file is made if it is not there.
+    pub url: String,
+    /// How many connections answer questions; at least 1.
+    pub readers: u32,
+    /// How long a question or a write waits for a free connection before it is
+    /// [`StoreError::Unavailable`](super::StoreError::Unavailable); and how long making a
+    /// connection may take.
+    pub acquire_timeout: Duration,
+    /// How long SQLite waits for a lock that another process holds.
+    pub busy_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The settings of the server for the database at `url`: 4 readers, 5 s for either wait.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            readers: 4,
+            acquire_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// The database file, for what lies beside it.
+    ///
+    /// # Errors
+    /// [`OpenError::Unsupported`] and [`OpenError::InMemory`].
+    pub fn path(&self) -> Result<PathBuf, OpenError> {
+        let Some(rest) = self.url.strip_prefix("sqlite:") else {
+            return Err(OpenError::Unsupported("other databases are not supported"));
+        };
+        let (path, options) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
+        match path.strip_prefix("//").unwrap_or(path) {
+            "" => return Err(OpenError::Unsupported("the path is missing")),
+            ":memory:" => return Err(OpenError::InMemory),
+            // SQLite would read such a name as a URL of its own.
+            path if path.starts_with("file:") => {
+                return Err(OpenError::Unsupported("file: is not a path"));
+            }
+            _ if options.contains("mode=memory") => return Err(OpenError::InMemory),
+            _ if options != "mode=rwc" => {
+                return Err(OpenError::Unsupported("it has options"));
+            }
+            _ => {}
+        }
+        let parsed: SqliteConnectOptions = self
+            .url
+            .parse()
+            .map_err(|_| OpenError::Unsupported("the path is not UTF-8"))?;
+        Ok(parsed.get_filename().to_owned())
+    }
+}
+
+impl Store {
+    /// Opens the database, makes it if it is not there (readable by its owner alone), and brings
+    /// its tables to the newest schema.
+    ///
+    /// # Errors
+    /// Each [`OpenError`] is one line for the person who started the server. Nothing is changed
+    /// in a database that a newer server made.
+    pub async fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+        let path = options.path()?;
+        create_private(&path).map_err(|cause| OpenError::Unreadable {
+            path: path.clone(),
+            cause: Box::new(cause),
+        })?;
+        let writer = Database::connect(writer_options(options, &path))
+            .await
+            .map_err(|cause| OpenError::of(&path, cause))?;
+        let readers = match prepare(&writer, &path).await {
+            Ok(()) => Database::connect(reader_options(options, &path))
+                .await
+                .map_err(|cause| OpenError::of(&path, cause)),
+            Err(error) => Err(error),
+        };
+        match readers {
+            Ok(readers) => Ok(Self {
+                append_sql: Arc::new(AppendSql::new(writer.get_database_backend())),
+                writer,
+                readers,
+            }),
+            Err(error) => {
+                // Closed here, not some time after the caller has its answer. What led here says
+                // more than a failure to close.
+                writer.close().await.ok();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Makes the file with access for its owner only, because it holds password hashes. SQLite gives
+/// its log files the same rights. An existing file is left as it is, and not even opened:
+/// closing it would drop the locks of any other connection of this process.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What comes before the first reader: the library is fit, the database is not from the future,
+/// and its tables are the newest.
+async fn prepare(writer: &DatabaseConnection, path: &Path) -> Result<(), OpenError> {
+    let unreadable = |cause| OpenError::of(path, cause);
+    let found = sqlite_version(writer).await.map_err(unreadable)?;
+    if !is_recent_enough(&found) {
+        return Err(OpenError::LibraryTooOld { found });
+    }
+    if let Some(migration) = unknown_migration(writer).await.map_err(unreadable)? {
+        let path = path.to_owned();
+        return Err(OpenError::Newer { path, migration });
+    }
+    Migrator::up(writer, None)
+        .await
+        .map_err(|cause| OpenError::Migration {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+async fn sqlite_version(db: &DatabaseConnection) -> Result<String, DbErr> {
+    let question = Statement::from_string(db.get_database_backend(), "SELECT sqlite_version()");
+    let row = db.query_one_raw(question).await?;
+    row.map_or_else(|| Ok(String::new()), |row| row.try_get_by_index(0))
+}
+
+pub(super) fn is_recent_enough(version: &str) -> bool {
+    let parts: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();
+    parts.is_ok_and(|parts| parts.as_slice() >= OLDEST_SQLITE.as_slice())
+}
+
+/// The first step in the database that this binary does not know.
+async fn unknown_migration(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
+    let known = Migrator::migrations();
+    let applied = Migrator::get_migration_models(db).await?;
+    Ok(applied
+        .into_iter()
+        .map(|applied| applied.version)
+        .find(|applied| !known.iter().any(|known| known.name() == applied)))
+}
+
+/// One connection, the only one that writes and the only one that moves the log into the
+/// database. A commit returns when it is on disk.
+fn writer_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
+    let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
+    let mut pool = pool_options(options, 1);
+    pool.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .filename(&path)
+            .create_if_missing(true)
+            .busy_timeout(busy_timeout)
+            .thread_name(|_| "store-writer".to_owned())
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
+    });
+    pool.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(is_fit_for_more(connection)))
+    });
+    pool
+}
+
+/// Whether a connection that was given back may be used again.
+///
+/// After a full disk or an I/O error SQLite may have ended the transaction by itself. The
+/// `ROLLBACK` then fails, sqlx goes on counting one open transaction, and every later `BEGIN`
+/// and `COMMIT` becomes a savepoint and its release, which soon commits nothing at all while all
+/// looks well. Such a connection is closed; the pool opens another.
+async fn is_fit_for_more(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may still wait for its turn; the answer to a ping comes after it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
+}
+
+/// Connections that only read, and so never wait for the writer.
+fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
+    let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
+    let mut pool = pool_options(options, options.readers.max(1));
+    pool.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .filename(&path)
+            .read_only(true)
+            .busy_timeout(busy_timeout)
+            .thread_name(|n| format!("store-reader-{n}"))
+            .pragma("mmap_size", READER_MMAP)
+            .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", "0")
+    });
+    pool
+}
+
+/// What both pools have in common. A file neither goes away nor grows old, so no connection is
+/// tested before its use or closed for its age.
+fn pool_options(options: &StoreOptions, connections: u32) -> ConnectOptions {
+    // The real path is set on the driver's own options: not every path fits into a URL.
+    let mut pool = ConnectOptions::new("sqlite://duologue.db");
+    pool.max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .record_stmt_in_spans(false)
+        .sqlx_logging(false);
+    pool
+}

@@ -1,0 +1,344 @@
+//! Opening and closing: the schema, the settings, and refusals that a person understands.
+
+use std::os::unix::fs::PermissionsExt;
+
+use entities::{
+    conversations,
+    ids::{ConversationId, Seq, UserId},
+    messages, participants, users,
+};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+
+use super::{Lab, column, options};
+use crate::store::{
+    Conversation, OpenError, Store, StoreError, StoreOptions, open::is_recent_enough,
+};
+
+const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
+     AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'seaql%' ORDER BY name";
+
+#[tokio::test]
+async fn migrations_go_up_and_down_and_up_again() {
+    let lab = Lab::open().await;
+    let db = &lab.store.writer;
+    let all = ["conversations", "messages", "participants", "users"];
+    assert_eq!(column(db, TABLES, 0).await, all);
+    Migrator::down(db, None).await.unwrap();
+    assert_eq!(column(db, TABLES, 0).await, [""; 0]);
+    Migrator::up(db, None).await.unwrap();
+    assert_eq!(column(db, TABLES, 0).await, all);
+    let without_rowid = "SELECT name FROM pragma_table_list WHERE wr = 1 ORDER BY name";
+    assert_eq!(
+        column(db, without_rowid, 0).await,
+        ["messages", "participants"]
+    );
+}
+
+#[tokio::test]
+async fn a_migration_that_was_cut_off_leaves_nothing_behind() {
+    let lab = Lab::open().await;
+    let db = &lab.store.writer;
+    Migrator::down(db, None).await.unwrap();
+    // The last index of the third step cannot be made, because its name is taken.
+    db.execute_unprepared("CREATE TABLE participants_unread (id INTEGER)")
+        .await
+        .unwrap();
+    Migrator::up(db, None).await.unwrap_err();
+    db.execute_unprepared("DROP TABLE participants_unread")
+        .await
+        .unwrap();
+    Migrator::up(db, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_entities_of_people_and_pairs_match_their_tables() {
+    let lab = Lab::open().await;
+    let db = &lab.store.writer;
+    let (low, high) = (UserId(1), UserId(2));
+    for id in [low, high] {
+        let user = users::Model {
+            id,
+            name: "Ann".to_owned(),
+            name_key: "ann".to_owned(),
+            email: format!("{id}@example.com"),
+            password_hash: "hash".to_owned(),
+            chosen_status: "busy".to_owned(),
+            tokens_from: 7,
+            last_seen_at: Some(8),
+            created_at: 9,
+        };
+        let row = user.clone().into_active_model();
+        users::Entity::insert(row)
+            .exec_without_returning(db)
+            .await
+            .unwrap();
+        assert_eq!(
+            users::Entity::find_by_id(id).one(db).await.unwrap(),
+            Some(user)
+        );
+    }
+    let conversation = conversations::Model {
+        id: ConversationId(3),
+        low_user_id: low,
+        high_user_id: high,
+        created_by: high,
+        created_at: 10,
+    };
+    let row = conversation.clone().into_active_model();
+    conversations::Entity::insert(row)
+        .exec_without_returning(db)
+        .await
+        .unwrap();
+    assert_eq!(
+        conversations::Entity::find().one(db).await.unwrap(),
+        Some(conversation)
+    );
+}
+
+#[tokio::test]
+async fn the_entities_of_marks_and_messages_match_their_tables() {
+    let lab = Lab::open().await;
+    let Conversation { id, pair, .. } = lab.conversation().await;
+    let db = &lab.store.writer;
+    participants::Entity::delete_many().exec(db).await.unwrap();
+    let participant = participants::Model {
+        user_id: pair.low,
+        conversation_id: id,
+        other_id: pair.high,
+        head_seq: Seq(4),
+        last_read_seq: Seq(2),
+        last_delivered_seq: Seq(3),
+        active_at: 11,
+    };
+    let row = participant.clone().into_active_model();
+    participants::Entity::insert(row)
+        .exec_without_returning(db)
+        .await
+        .unwrap();
+    assert_eq!(
+        participants::Entity::find().one(db).await.unwrap(),
+        Some(participant)
+    );
+    let message = messages::Model {
+        conversation_id: id,
+        seq: Seq(4),
+        sender_id: pair.low,
+        content: "hello".to_owned(),
+        client_message_id: Some("c1".to_owned()),
+        created_at: 12,
+    };
+    let row = message.clone().into_active_model();
+    messages::Entity::insert(row)
+        .exec_without_returning(db)
+        .await
+        .unwrap();
+    assert_eq!(
+        messages::Entity::find().one(db).await.unwrap(),
+        Some(message)
+    );
+}
+
+#[tokio::test]
+async fn reopening_keeps_everything_in_one_file() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.say(&conversation, conversation.pair.low, 0, 3).await;
+    let before = lab.all(conversation.id).await;
+    let people = lab.store.people(UserId(0), "", 0, 10).await.unwrap();
+
+    lab.store.clone().close().await;
+    let files = std::fs::read_dir(lab.folder.path()).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(
+        files,
+        ["test.db"],
+        "the log is emptied into the database and gone"
+    );
+
+    let lab = lab.reopen().await;
+    assert_eq!(lab.all(conversation.id).await, before);
+    assert_eq!(
+        lab.store.people(UserId(0), "", 0, 10).await.unwrap(),
+        people
+    );
+    assert_eq!(
+        lab.store.conversation(conversation.id).await.unwrap(),
+        Some(conversation)
+    );
+}
+
+#[tokio::test]
+async fn after_closing_every_call_is_refused() {
+    let lab = Lab::open().await;
+    lab.store.clone().close().await;
+    let answer = lab.store.account(UserId(1)).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))));
+    let answer = lab.store.append(&[], &[]).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn the_connections_have_their_settings() {
+    let lab = Lab::open().await;
+    let writer = &lab.store.writer;
+    for (pragma, value) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("foreign_keys", "1"),
+        ("cache_size", "-65536"),
+        ("temp_store", "2"),
+        ("wal_autocheckpoint", "4000"),
+        ("journal_size_limit", "67108864"),
+    ] {
+        assert_eq!(
+            column(writer, &format!("PRAGMA {pragma}"), 0).await,
+            [value],
+            "{pragma}"
+        );
+    }
+    let readers = &lab.store.readers;
+    assert_eq!(column(readers, "PRAGMA mmap_size", 0).await, ["268435456"]);
+    assert_eq!(column(readers, "PRAGMA wal_autocheckpoint", 0).await, ["0"]);
+    let refused = readers.execute_unprepared("DELETE FROM users").await;
+    assert!(refused.unwrap_err().to_string().contains("readonly"));
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    let lab = Lab::open().await;
+    lab.conversation().await;
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
+        let metadata = std::fs::metadata(lab.folder.path().join(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_may_hold_anything_a_file_name_may() {
+    let folder = tempfile::tempdir().unwrap();
+    for (in_url, name) in [
+        ("with spaces.db", "with spaces.db"),
+        ("with%20escapes.db", "with escapes.db"),
+        ("100%.db", "100%.db"),
+        ("a%3Fb%23c.db", "a?b#c.db"),
+        ("Zoë.db?mode=rwc", "Zoë.db"),
+    ] {
+        let url = format!("sqlite://{}/{in_url}", folder.path().display());
+        let options = StoreOptions::new(url);
+        let store = Store::open(&options).await.unwrap();
+        store.check_writable().await.unwrap();
+        store.close().await;
+        assert_eq!(options.path().unwrap(), folder.path().join(name));
+        let size = std::fs::metadata(folder.path().join(name)).unwrap().len();
+        assert!(size > 4096, "{name} has the tables");
+    }
+}
+
+#[test]
+fn a_relative_path_stays_relative() {
+    for url in ["sqlite://chats/duologue.db", "sqlite:chats/duologue.db"] {
+        let path = StoreOptions::new(url).path().unwrap();
+        assert_eq!(path.to_str(), Some("chats/duologue.db"));
+    }
+}
+
+#[test]
+fn other_urls_are_refused_in_one_line_without_their_secrets() {
+    for (url, says) in [
+        ("postgres://me:secret@host/chat", "sqlite://"),
+        ("secret", "sqlite://"),
+        ("sqlite://", "path is missing"),
+        ("sqlite::memory:", "in-memory"),
+        ("sqlite://:memory:", "in-memory"),
+        ("sqlite://secret.db?mode=memory", "in-memory"),
+        ("sqlite://secret.db?mode=ro", "options"),
+        ("sqlite://file:secret.db", "file:"),
+    ] {
+        let line = StoreOptions::new(url).path().unwrap_err().to_string();
+        assert!(line.contains(says), "{url}: {line}");
+        assert!(
+            !line.contains('\n') && !line.contains("secret"),
+            "{url}: {line}"
+        );
+    }
+}
+
+/// The line with which `Store::open` refuses.
+async fn refusal(options: &StoreOptions) -> String {
+    let line = Store::open(options).await.unwrap_err().to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[tokio::test]
+async fn a_database_from_the_future_is_refused_in_one_line_and_left_alone() {
+    let lab = Lab::open().await;
+    let later = "INSERT INTO seaql_migrations VALUES ('m20991231_000001_fly', 1)";
+    lab.store.writer.execute_unprepared(later).await.unwrap();
+    lab.store.close().await;
+    let path = lab.folder.path().join("test.db");
+    let before = std::fs::read(&path).unwrap();
+    let line = refusal(&options(&lab.folder)).await;
+    assert!(
+        line.contains("newer Duologue") && line.contains("test.db"),
+        "{line}"
+    );
+    assert!(line.contains("m20991231_000001_fly"), "{line}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_in_one_line_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let text = "Dear diary, this is a text and no database.\n".repeat(100);
+    std::fs::write(&path, &text).unwrap();
+    let line = refusal(&options(&folder)).await;
+    assert!(line.contains("test.db is not an SQLite database"), "{line}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_opened_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/missing/test.db", folder.path().display());
+    let line = refusal(&StoreOptions::new(url)).await;
+    assert!(line.contains("missing/test.db: No such file"), "{line}");
+    std::fs::create_dir(folder.path().join("test.db")).unwrap();
+    let line = refusal(&options(&folder)).await;
+    let path = folder.path().join("test.db");
+    let expected = "error returned from database: (code: 14) unable to open database file";
+    assert_eq!(
+        line,
+        format!("cannot open the database {}: {expected}", path.display())
+    );
+}
+
+#[test]
+fn a_library_that_loses_commits_is_too_old() {
+    for version in ["3.51.3", "3.51.10", "3.52.0", "4.0"] {
+        assert!(is_recent_enough(version), "{version}");
+    }
+    for version in ["3.51.2", "3.9.0", "3.51", "2.99.99", ""] {
+        assert!(!is_recent_enough(version), "{version}");
+    }
+    let found = "3.51.2".to_owned();
+    let line = OpenError::LibraryTooOld { found }.to_string();
+    assert!(line.contains("3.51.2"), "{line}");
+}
+
+#[tokio::test]
+async fn readiness_needs_the_write_lock() {
+    let lab = Lab::open().await;
+    lab.store.check_writable().await.unwrap();
+    let other = lab.open_another().await;
+    let lock = lab.store.begin().await.unwrap();
+    let answer = other.check_writable().await;
+    assert!(
+        matches!(answer, Err(StoreError::Unavailable(_))),
+        "{answer:?}"
+    );
+    lock.rollback().await.unwrap();
+    other.check_writable().await.unwrap();
+}
