@@ -1,3 +1,13 @@
 //! Duologue, a one-to-one messaging server.
 
+pub mod config;
+
 pub mod store;
+
+pub mod wire;
+
+pub mod error;
+
+pub mod auth;
+
+pub mod telemetry;

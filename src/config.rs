@@ -1,0 +1,196 @@
+//! Every setting and every limit, each with its unit and its default.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Duologue: a one-to-one messaging server. Without arguments it serves on
+/// http://localhost:3000 with an embedded database in the working directory.
+#[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
+#[derive(Clone, Debug, Parser)]
+#[command(name = "duologue", version, about, long_about = None)]
+pub struct Config {
+    /// The address and port to listen on
+    #[arg(long, env, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub listen: String,
+
+    /// The database, made and migrated at the start: sqlite:// and a path, relative to the
+    /// working directory
+    #[arg(long, env, value_name = "URL", default_value = "sqlite://duologue.db")]
+    pub database_url: String,
+
+    /// The key that signs tokens, at least 32 bytes. Without it one is made on the first start
+    /// and kept beside the database, readable by its owner alone
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+
+    /// Origins that a browser may call from, separated by commas, or * for any [default: the
+    /// server's own and any http://localhost:* and http://127.0.0.1:*]
+    #[arg(
+        long = "allow-origin",
+        env = "ALLOW_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
+    pub allow_origins: Vec<String>,
+
+    /// A directory to serve at / in place of the built-in page
+    #[arg(long, env, value_name = "DIRECTORY")]
+    pub web_root: Option<PathBuf>,
+
+    /// Quotas that answer 429; "off" is for benchmarks and tests. Admission (503) always stands
+    #[arg(long, env, value_name = "ON|OFF", default_value = "on")]
+    pub rate_limits: Switch,
+
+    /// How long a token is good for, such as 7d or 12h
+    #[arg(long, env, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
+    pub token_ttl: Duration,
+
+    /// What is bounded, and how. Not settable from outside.
+    #[arg(skip)]
+    pub limits: Limits,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// Every limit. Sizes are in bytes, counts end in `_max`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A request's body or a socket's frame (contract, "Limits").
+    pub body_bytes: usize,
+    /// How much of a refused body or frame is read and dropped, so that the peer sees the answer
+    /// and not a reset.
+    pub discard_bytes: usize,
+    /// How long that may take.
+    pub discard_time: Duration,
+    /// How long a request's body may take to arrive.
+    pub body_time: Duration,
+    /// How long a request's head may take to arrive, on a new connection and between requests.
+    pub header_time: Duration,
+    /// A request's head.
+    pub header_bytes: usize,
+    /// Header lines in a request.
+    pub headers_max: usize,
+    /// Connections in all; what comes beyond waits in the listen queue. Lowered at the start to
+    /// what the limit on open files leaves room for.
+    pub connections_max: usize,
+
+    /// Commands under way in all; beyond it 503.
+    pub commands_max: usize,
+    /// Commands under way in one session; beyond it the socket is not read.
+    pub session_commands_max: usize,
+    /// How long a use case may take before it counts as failed; what it wrote may still become
+    /// durable.
+    pub command_time: Duration,
+    /// Password hashes that wait for a processor; beyond it 503.
+    pub hashing_queue_max: usize,
+    /// Password hashes computed at once. Each takes 19 MiB.
+    pub hashing_max: usize,
+    /// People whose accounts are kept in memory.
+    pub people_max: usize,
+
+    /// What may wait to be written to one session; one message more ends it.
+    pub outbox_bytes: usize,
+    /// How long a write to a socket may make no progress.
+    pub write_timeout: Duration,
+    /// How long a new plain WebSocket may take to authenticate.
+    pub authenticate_timeout: Duration,
+    /// The longest time between two pings.
+    pub ping_interval: Duration,
+    /// How long a peer may take to answer one.
+    pub ping_timeout: Duration,
+    /// How soon after a delivery a ping proves it; deliveries in between share it.
+    pub proof_delay: Duration,
+
+    /// How long somebody who broke off still counts as present.
+    pub presence_grace: Duration,
+    /// How long somebody types without renewing it.
+    pub typing_timeout: Duration,
+    /// How long a conversation stays in memory without sessions or work.
+    pub conversation_idle: Duration,
+    /// Messages of one conversation that are kept in memory.
+    pub tail_max: usize,
+    /// The bytes of their contents.
+    pub tail_bytes: usize,
+    /// Messages that one conversation hands to the journal at once.
+    pub batch_max: usize,
+    /// Messages and positions that one transaction holds.
+    pub transaction_max: usize,
+
+    /// Connections to the database that read.
+    pub readers_max: u32,
+    /// How long a read waits for one of them.
+    pub reader_wait: Duration,
+    /// How long a drain may take before what is left is cut off.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            body_bytes: 64 << 10,
+            discard_bytes: 4 << 20,
+            discard_time: seconds(1),
+            body_time: seconds(20),
+            header_time: seconds(15),
+            header_bytes: 16 << 10,
+            headers_max: 64,
+            connections_max: 100_000,
+            commands_max: 16_384,
+            session_commands_max: 256,
+            command_time: seconds(10),
+            hashing_queue_max: 512,
+            hashing_max: std::thread::available_parallelism().map_or(1, Into::into),
+            people_max: 100_000,
+            outbox_bytes: 1 << 20,
+            write_timeout: seconds(20),
+            authenticate_timeout: seconds(10),
+            ping_interval: seconds(25),
+            ping_timeout: seconds(20),
+            proof_delay: Duration::from_millis(200),
+            presence_grace: seconds(5),
+            typing_timeout: seconds(6),
+            conversation_idle: seconds(5 * 60),
+            tail_max: 128,
+            tail_bytes: 32 << 10,
+            batch_max: 256,
+            transaction_max: 1_024,
+            readers_max: 4,
+            reader_wait: seconds(5),
+            drain_time: seconds(8),
+        }
+    }
+}
+
+impl Config {
+    /// The secret of [`Config::for_test`].
+    pub const TEST_SECRET: &'static str = "a secret for tests that is long enough";
+
+    /// The shortest key that HS256 may have, in bytes (RFC 7518, 3.2).
+    pub const SECRET_BYTES_MIN: usize = 32;
+
+    /// A server of its own for a test or a benchmark: the database in `directory`, no quotas.
+    #[must_use]
+    pub fn for_test(directory: &Path) -> Self {
+        let database = directory.join("duologue.db");
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            database_url: format!("sqlite://{}", database.display()),
+            jwt_secret: Some(Self::TEST_SECRET.to_owned()),
+            allow_origins: Vec::new(),
+            web_root: None,
+            rate_limits: Switch::Off,
+            token_ttl: Duration::from_secs(7 * 24 * 3_600),
+            limits: Limits::default(),
+        }
+    }
+}

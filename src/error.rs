@@ -1,0 +1,115 @@
+//! Every way in which a use case can fail, each with its code in the contract.
+//!
+//! Status numbers and frames are the transports' business; this is only *what* went wrong. A
+//! [`ChatError`] never carries anything internal: the cause is logged once, where it is met, and
+//! the client hears [`ChatError::Internal`] or [`ChatError::Overloaded`].
+
+use std::time::Duration;
+
+/// Why a use case did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Well-formed input that breaks a rule; one entry for each field.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<FieldError>),
+    /// The bytes are not JSON, or not Unicode.
+    #[error("The text is not valid JSON: {0}.")]
+    MalformedJson(&'static str),
+    /// No token, or none that counts. Never says what was wrong with it.
+    #[error("Please sign in: the token is missing, expired or not valid.")]
+    Unauthenticated,
+    /// The e-mail address is unknown or the password is wrong; never says which.
+    #[error("The e-mail address or the password is wrong.")]
+    InvalidCredentials,
+    /// The conversation is somebody else's.
+    #[error("You are not part of this conversation.")]
+    NotAParticipant,
+    /// Not allowed, for a reason that may be told.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// What was asked for is not there.
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    /// The route exists, but not for this method.
+    #[error("This address does not take that method.")]
+    MethodNotAllowed,
+    /// What was asked for contradicts what is there.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// A body or frame over the limit, in bytes.
+    #[error("At most {0} bytes are taken at once.")]
+    PayloadTooLarge(usize),
+    /// A body that does not call itself JSON.
+    #[error("The body must be JSON, with Content-Type: application/json.")]
+    UnsupportedMediaType,
+    /// A socket event that the contract does not name.
+    #[error("There is no such event.")]
+    UnknownEvent,
+    /// The server has too much to do, or cannot write just now. Trying again is safe for a send
+    /// with a `client_message_id`.
+    #[error("The server is busy. Please try again in a moment.")]
+    Overloaded,
+    /// A fault of the server. The cause is in its log.
+    #[error("Something went wrong on the server.")]
+    Internal,
+}
+
+/// What is wrong with one field of the input.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    /// The field's name on the wire.
+    pub field: &'static str,
+    /// What it must be, to follow the field's name: "must be a positive integer".
+    pub message: String,
+}
+
+impl ChatError {
+    /// How long a client should wait before it tries again after [`ChatError::Overloaded`].
+    pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+    /// A single field that breaks a rule.
+    pub fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            field,
+            message: message.into(),
+        }])
+    }
+
+    /// The code that stands in the contract.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "validation_failed",
+            Self::MalformedJson(_) => "malformed_json",
+            Self::Unauthenticated => "unauthenticated",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::NotAParticipant => "not_a_participant",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Conflict(_) => "conflict",
+            Self::PayloadTooLarge(_) => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnknownEvent => "unknown_event",
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The fields at fault, if the input was.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Invalid(fields) => fields,
+            _ => &[],
+        }
+    }
+}
+
+/// One sentence for a person, from the first field at fault.
+fn summary(fields: &[FieldError]) -> String {
+    match fields {
+        [] => "The input is not valid.".to_owned(),
+        [first, ..] => format!("{} {}.", first.field, first.message),
+    }
+}

@@ -1,0 +1,121 @@
+//! What the bodies of the contract take and refuse.
+
+use serde_json::json;
+
+use super::*;
+
+fn field_at_fault<T: std::fmt::Debug>(answer: Result<T, ChatError>) -> &'static str {
+    let refusal = answer.expect_err("refused");
+    assert_eq!(refusal.code(), "validation_failed");
+    refusal.fields()[0].field
+}
+
+#[test]
+fn a_send_is_spelled_by_its_door() {
+    let draft = Draft {
+        content: " hi ".to_owned(),
+        client_message_id: Some("m-1".to_owned()),
+    };
+    let rest = json!({"conversation_id": 3, "content": " hi ", "type": "text", "client_message_id": "m-1"});
+    assert_eq!(send_body(rest), Ok((ConversationId(3), draft.clone())));
+    let socket = json!({"conversationId": 3, "content": " hi ", "clientMessageId": "m-1"});
+    assert_eq!(
+        Command::from_event("send_message", socket),
+        Ok(Command::Send(ConversationId(3), draft))
+    );
+}
+
+#[test]
+fn a_send_is_refused_by_field() {
+    let sound = json!({"conversation_id": 3, "content": "hi"});
+    for (field, bad) in [
+        ("conversation_id", json!("3")),
+        ("content", json!("")),
+        ("content", json!(7)),
+        ("content", json!("x".repeat(4_001))),
+        ("type", json!("image")),
+        ("client_message_id", json!("")),
+        ("client_message_id", json!("x".repeat(65))),
+        ("client_message_id", json!("é")),
+        ("client_message_id", json!(1)),
+    ] {
+        let mut body = sound.clone();
+        body[field] = bad;
+        assert_eq!(field_at_fault(send_body(body)), field);
+    }
+}
+
+#[test]
+fn unknown_events_are_unknown_whatever_they_carry() {
+    for name in ["", "disconnect", "__proto__", "Send_Message"] {
+        let answer = Command::from_event(name, json!(null));
+        assert_eq!(answer, Err(ChatError::UnknownEvent));
+    }
+}
+
+#[test]
+fn the_callers_own_id_is_ignored_and_one_other_must_be_left() {
+    let me = UserId(1);
+    let create = |ids| create_conversation(json!({"type": "direct", "participant_ids": ids}), me);
+    assert_eq!(create(json!([2])), Ok(UserId(2)));
+    assert_eq!(create(json!([1, 2, 1, 2])), Ok(UserId(2)));
+    for bad in [
+        json!([]),
+        json!([1]),
+        json!([2, 3]),
+        json!([2.5]),
+        json!(2),
+        json!(["2"]),
+    ] {
+        assert_eq!(field_at_fault(create(bad)), "participant_ids");
+    }
+    let group = create_conversation(json!({"type": "group", "participant_ids": [2]}), me);
+    assert_eq!(field_at_fault(group), "type");
+}
+
+#[test]
+fn accounts_are_refused_by_field() {
+    let sound = json!({"name": "Ana", "email": "Ana@Example.org", "password": "12345678"});
+    let account = register(sound.clone()).expect("sound");
+    assert_eq!(account.email, "ana@example.org");
+    let long = format!("{}@example.org", "x".repeat(250));
+    for (field, bad) in [
+        ("name", json!("  ")),
+        ("name", json!("x".repeat(101))),
+        ("name", json!("<b>Ana</b>")),
+        ("name", json!("A\u{202e}na")),
+        ("name", json!("A\nna")),
+        ("email", json!("ana")),
+        ("email", json!("ana@localhost")),
+        ("email", json!("a na@example.org")),
+        ("email", json!(long)),
+        ("password", json!("1234567")),
+        ("password", json!("x".repeat(1_025))),
+        ("password", json!(12_345_678)),
+    ] {
+        let mut body = sound.clone();
+        body[field] = bad;
+        assert_eq!(field_at_fault(register(body)), field);
+    }
+}
+
+#[test]
+fn queries_take_plain_numbers_in_their_range() {
+    let query = Query::parse("limit=20&page=&search=a%20b&limit=30");
+    assert_eq!(query.number("limit", 1..=100), Ok(Some(30)));
+    assert_eq!(query.number("page", 1..=9), Ok(None));
+    assert_eq!(query.text("search"), Some("a b"));
+    for bad in [
+        "0",
+        "101",
+        "1.0",
+        "-1",
+        "+1",
+        "1e1",
+        "x",
+        "99999999999999999999",
+    ] {
+        let query = Query::parse(&format!("limit={}", bad.replace('+', "%2B")));
+        assert_eq!(field_at_fault(query.number("limit", 1..=100)), "limit");
+    }
+}

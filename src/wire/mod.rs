@@ -1,0 +1,10 @@
+//! What crosses the network: the words of the contract as types. No behaviour lives here, and no
+//! transport, actor or database is named.
+
+pub mod check;
+pub mod command;
+
+pub mod event;
+
+pub mod reply;
+pub mod view;
