@@ -2,6 +2,10 @@
 
 pub mod config;
 
+pub mod chat;
+
+mod actors;
+
 pub mod store;
 
 pub mod wire;

@@ -1,0 +1,269 @@
+//! One conversation: the order of its messages, how far each has read and received, who types.
+//!
+//! Owns: all of that, for two people. Told by: [`Chat`](crate::chat::Chat) (commands), sessions
+//! (deliveries proven), presence (somebody went), the journal (what became of a batch), its own
+//! clock. Tells: the journal, and the sessions of both people. If it dies, those who wait for an
+//! answer are told to try again, and the next command wakes it from the database.
+//!
+//! This file is the shell; what a loaded conversation does stands in [`room`] and [`settling`], on
+//! top of three pure parts: [`timeline`], [`marks`] and [`typing`].
+
+mod marks;
+mod publication;
+mod room;
+mod settling;
+mod timeline;
+mod typing;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use entities::ids::{ConversationId, Seq, UserId};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::directory::LastWork;
+use super::journal::{JournalMsg, Outcome};
+use super::session::SessionMsg;
+use super::{Ask, Neighbours};
+use crate::error::ChatError;
+use crate::store::Message;
+use crate::wire::command::Draft;
+use crate::wire::reply::{Joined, ReadMark, Sent};
+
+pub(crate) use publication::{Publication, view};
+use room::{Fate, Room};
+
+/// What may be asked of, or told to, one conversation.
+pub(crate) enum ConversationMsg {
+    // Asked by `Chat`.
+    /// Store and tell a message.
+    Send {
+        by: UserId,
+        draft: Draft,
+        ask: Ask<Sent>,
+    },
+    /// Move a read position; to the head if `up_to` is absent.
+    MarkRead {
+        by: UserId,
+        up_to: Option<Seq>,
+        ask: Ask<ReadMark>,
+    },
+    /// Start or stop typing.
+    SetTyping {
+        by: UserId,
+        typing: bool,
+        ask: Ask<()>,
+    },
+    /// Read a page of history.
+    ReadHistory {
+        by: UserId,
+        page: Page,
+        ask: Ask<Pages>,
+    },
+    /// Let a session join; what it missed has been read up to here.
+    Join {
+        by: UserId,
+        missed: Option<Caught>,
+        session: ActorRef<SessionMsg>,
+        ask: Ask<Joined>,
+    },
+
+    // Told by sessions and presence.
+    /// A device of `to` has received everything up to `up_to`.
+    Delivered { to: UserId, up_to: Seq },
+    /// The last session of `user`, who typed here, is gone.
+    WentAway { user: UserId },
+
+    // Told by the journal.
+    /// What became of the batch that was out.
+    Settled(Outcome),
+
+    // Told by its own clock.
+    /// The typing of one side may have ended.
+    TypingRings { side: usize },
+
+    // Told by the supervisor.
+    /// Nothing has been heard of this conversation for a while.
+    RetireIfIdle,
+}
+
+/// Which page of history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Page {
+    /// Up to `limit` messages before `before` (or from the head), newest first, after `skip` of
+    /// them.
+    Before {
+        before: Option<Seq>,
+        skip: i64,
+        limit: usize,
+    },
+    /// Up to `limit` messages after `after`, oldest first.
+    After { after: Seq, limit: usize },
+}
+
+/// A page of history, and what is needed to show it.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pub(crate) messages: Vec<Arc<Message>>,
+    pub(crate) context: Context,
+}
+
+/// What messages need to be shown: who is who, and how far each has read.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) people: [(UserId, Arc<str>); 2],
+    pub(crate) read: [Seq; 2],
+    pub(crate) head: Seq,
+}
+
+/// How far a joining session has been caught up before its join.
+#[derive(Debug)]
+pub(crate) struct Caught {
+    pub(crate) after: Seq,
+    pub(crate) messages: Vec<Arc<Message>>,
+    /// How many messages the answer may have.
+    pub(crate) most: usize,
+}
+
+/// What a retired conversation could no longer handle; its successor does, before anything else.
+pub(crate) type Leftovers = Arc<Mutex<Vec<ConversationMsg>>>;
+
+/// The actor.
+pub(crate) struct Conversation;
+
+/// How a conversation comes to life.
+pub(crate) struct Start {
+    pub(crate) id: ConversationId,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) last_work: LastWork,
+    /// Who was this conversation before, if that one is still ending.
+    pub(crate) predecessor: Option<(ActorRef<ConversationMsg>, Leftovers)>,
+    /// What this one will leave behind.
+    pub(crate) leftovers: Leftovers,
+}
+
+/// A conversation's state.
+pub(crate) struct State {
+    start: Start,
+    /// `None` if there is no such conversation.
+    room: Option<Room>,
+    /// Whether it takes leave: what still comes is for the successor.
+    retiring: bool,
+}
+
+impl Actor for Conversation {
+    type Msg = ConversationMsg;
+    type State = State;
+    type Arguments = Start;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<ConversationMsg>,
+        start: Start,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State {
+            start,
+            room: None,
+            retiring: false,
+        })
+    }
+
+    /// Loads. Here and not in `pre_start`, so that a failure reaches the supervisor; what comes
+    /// meanwhile waits in the mailbox.
+    async fn post_start(
+        &self,
+        myself: ActorRef<ConversationMsg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut left = Vec::new();
+        if let Some((predecessor, leftovers)) = state.start.predecessor.take() {
+            predecessor.wait(None).await?;
+            left = std::mem::take(&mut *lock(&leftovers));
+        }
+        // A predecessor that died may have left a batch with the journal. What is loaded must be
+        // what the disk has after it.
+        let neighbours = &state.start.neighbours;
+        let fence = |reply| JournalMsg::Fence { reply };
+        neighbours.journal.call(fence, None).await?;
+        state.room = Room::load(state.start.id, neighbours).await?;
+        for msg in left {
+            state.handle(&myself, msg)?;
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ConversationMsg>,
+        msg: ConversationMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.handle(&myself, msg)
+    }
+}
+
+impl State {
+    fn handle(
+        &mut self,
+        myself: &ActorRef<ConversationMsg>,
+        msg: ConversationMsg,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.retiring {
+            lock(&self.start.leftovers).push(msg);
+            return Ok(());
+        }
+        let Some(room) = &mut self.room else {
+            refuse(msg, &ChatError::NotFound("conversation"));
+            self.retire(myself);
+            return Ok(());
+        };
+        let now = Instant::now();
+        let fate = match msg {
+            ConversationMsg::RetireIfIdle => match room.is_idle() {
+                true => Fate::Retires,
+                false => Fate::GoesOn,
+            },
+            other => {
+                let directory = &self.start.neighbours.directory;
+                directory.note_work(&self.start.last_work, now);
+                room.handle(myself, other, now)
+            }
+        };
+        match fate {
+            Fate::GoesOn => {}
+            Fate::Retires => self.retire(myself),
+            Fate::IsUnsure => return Err("the outcome of a commit is unknown".into()),
+        }
+        Ok(())
+    }
+
+    /// Takes leave. `drain` closes the mailbox, but what was accepted before still comes: the
+    /// successor gets it.
+    fn retire(&mut self, myself: &ActorRef<ConversationMsg>) {
+        self.retiring = true;
+        if let Err(error) = myself.drain() {
+            tracing::warn!(%error, conversation = self.start.id.0, "cannot retire");
+        }
+    }
+}
+
+/// Answers a command that cannot be carried out.
+fn refuse(msg: ConversationMsg, error: &ChatError) {
+    match msg {
+        ConversationMsg::Send { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::MarkRead { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::SetTyping { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::ReadHistory { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::Join { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::Delivered { .. }
+        | ConversationMsg::WentAway { .. }
+        | ConversationMsg::Settled(_)
+        | ConversationMsg::TypingRings { .. }
+        | ConversationMsg::RetireIfIdle => {}
+    }
+}
+
+/// The leftovers, also after a panic of whoever held them.
+pub(crate) fn lock(leftovers: &Leftovers) -> std::sync::MutexGuard<'_, Vec<ConversationMsg>> {
+    leftovers.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,235 @@
+//! From what waits to what both people are told: hands batches to the journal, and publishes what
+//! was committed.
+
+use std::sync::Arc;
+
+use ractor::ActorRef;
+use smallvec::SmallVec;
+
+use super::marks::{Move, OwnSends, Read};
+use super::publication::{Publication, Published, encode, updated};
+use super::room::{Fate, Room, judged};
+use super::timeline::Verdict;
+use super::{Context, ConversationMsg};
+use crate::actors::journal::{JournalMsg, Outcome};
+use crate::actors::session::SessionMsg;
+use crate::actors::session::outbox::MergeKey;
+use crate::actors::{Ask, tell, wall_clock};
+use crate::error::ChatError;
+use crate::store::{self, Append, MarksRow, Message, StoreError};
+use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
+use crate::wire::reply::{ReadMark, Sent};
+use crate::wire::view::Timestamp;
+
+impl Room {
+    /// Hands what waits to the journal, unless a batch is out.
+    pub(super) fn hand_over(&mut self, myself: &ActorRef<ConversationMsg>) {
+        let only_deliveries = self.timeline.is_quiet() && !self.marks.has_reads();
+        let nothing = only_deliveries && (self.stalled || self.marks.is_quiet());
+        if self.out || nothing {
+            return;
+        }
+        let now = wall_clock();
+        let messages = self.timeline.number(self.neighbours.limits.batch_max, now);
+        let moves = self.marks.propose(self.own_sends(&messages));
+        if messages.is_empty() && !moves.iter().any(Move::is_some) {
+            // Reads that move nothing: there is nothing to write and nothing to tell.
+            let (_, reads) = self.marks.committed();
+            return self.answer_reads(reads);
+        }
+        let append = Box::new(Append {
+            conversation: self.id,
+            marks: self.marks_rows(&messages, moves),
+            messages,
+        });
+        let from = myself.clone();
+        tell(
+            &self.neighbours.journal,
+            JournalMsg::Append { append, from },
+        );
+        self.out = true;
+    }
+
+    /// The rows of those whose place changes: both when something is said, else whoever moves.
+    fn marks_rows(&self, messages: &[Arc<Message>], moves: [Move; 2]) -> SmallVec<[MarksRow; 2]> {
+        let (head, active_at) = match messages.last() {
+            Some(last) => (last.seq, last.created_at),
+            None => (self.timeline.head(), self.active_at),
+        };
+        let both = self.pair.both();
+        let changed = |side: &usize| !messages.is_empty() || moves[*side].is_some();
+        let row = |side: usize| MarksRow {
+            marks: store::Marks {
+                user: both[side],
+                head,
+                read: moves[side].to.read,
+                delivered: moves[side].to.delivered,
+                active_at,
+            },
+            other: both[1 - side],
+        };
+        [0, 1].into_iter().filter(changed).map(row).collect()
+    }
+
+    fn own_sends(&self, messages: &[Arc<Message>]) -> [OwnSends; 2] {
+        let mut sent = [OwnSends::default(); 2];
+        for message in messages {
+            let side = usize::from(message.sender == self.pair.high);
+            sent[side].count += 1;
+            sent[side].last = message.seq;
+        }
+        sent
+    }
+
+    pub(super) fn settle(&mut self, myself: &ActorRef<ConversationMsg>, outcome: Outcome) -> Fate {
+        self.out = false;
+        match outcome {
+            Outcome::Committed => {
+                self.stalled = false;
+                let answers = self.timeline.committed();
+                let (moves, reads) = self.marks.committed();
+                // First the next batch, so that the disk never waits; then the news.
+                self.hand_over(myself);
+                self.publish(answers, moves, reads);
+            }
+            Outcome::Clashed(stored) if stored.is_empty() => return Fate::IsUnsure,
+            Outcome::Clashed(stored) => {
+                self.marks.returned();
+                let answers = self.timeline.clashed(stored);
+                self.hand_over(myself);
+                self.answer_sends(answers);
+            }
+            Outcome::Refused(error) => {
+                self.stalled = true;
+                let refusal = refusal(&error);
+                for ask in self.timeline.refused() {
+                    ask.answer(Err(refusal.clone()));
+                }
+                for read in self.marks.refused() {
+                    read.reply.answer(Err(refusal.clone()));
+                }
+                self.hand_over(myself);
+            }
+            Outcome::Unknown => {
+                for ask in self.timeline.refused() {
+                    ask.answer(Err(ChatError::Internal));
+                }
+                return Fate::IsUnsure;
+            }
+        }
+        Fate::GoesOn
+    }
+
+    // The news.
+
+    fn publish(
+        &mut self,
+        answers: Vec<(Ask<Sent>, Verdict)>,
+        moves: [Move; 2],
+        reads: Vec<Read<Ask<ReadMark>>>,
+    ) {
+        let context = self.context();
+        let mut published = Vec::with_capacity(answers.len());
+        let mut last = None;
+        let mut senders = [false; 2];
+        for (ask, verdict) in answers {
+            if let Verdict::Stored(message) = &verdict {
+                let encoded = encode(message, &context);
+                published.push(Published::new(message, &encoded));
+                senders[usize::from(message.sender == self.pair.high)] = true;
+                self.active_at = message.created_at;
+                last = Some(Arc::clone(&encoded));
+                let fresh = true;
+                ask.answer(Ok(Sent {
+                    message: encoded,
+                    fresh,
+                }));
+            } else {
+                ask.answer(judged(&verdict, |message| encode(message, &context)));
+            }
+        }
+        self.answer_reads(reads);
+        for side in [0, 1] {
+            if senders[side] {
+                self.stop_typing(side);
+            }
+        }
+        let unread = [self.unread(0), self.unread(1)];
+        let count_moved = moves.map(|moved| moved.passes);
+        if let Some(last) = last {
+            let news = Publication::new(self.id, self.pair, published, last, unread, count_moved);
+            let news = Arc::new(news);
+            for side in [0, 1] {
+                self.tell_sessions(side, || SessionMsg::Published(Arc::clone(&news)));
+            }
+        } else {
+            self.tell_own_counts(count_moved, unread, &context);
+        }
+        self.tell_moves(moves);
+    }
+
+    /// Tells each person's own sessions that a read of theirs has changed what is unread.
+    fn tell_own_counts(&self, count_moved: [bool; 2], unread: [i64; 2], context: &Context) {
+        for side in [0, 1] {
+            if !count_moved[side] {
+                continue;
+            }
+            let newest = self.timeline.newest(context.head, 1).unwrap_or_default();
+            let last = newest.first().map(|message| encode(message, context));
+            let event = Arc::new(updated(self.id, last.as_deref(), unread[side]));
+            self.notify(side, &event, MergeKey::Updated(self.id));
+        }
+    }
+
+    /// Tells the other how far each has read and received.
+    fn tell_moves(&self, moves: [Move; 2]) {
+        for (side, moved) in moves.into_iter().enumerate() {
+            let user_id = self.pair.both()[side];
+            if moved.passes {
+                let payload = MessagesRead {
+                    conversation_id: self.id,
+                    user_id,
+                    last_read_seq: moved.to.read,
+                    read_at: Timestamp(wall_clock()),
+                };
+                let event = Arc::new(Event::new("messages_read", &payload));
+                self.notify(1 - side, &event, MergeKey::Read(self.id, user_id));
+            }
+            if let Some(last_delivered_seq) = moved.newly_delivered() {
+                let payload = MessagesDelivered {
+                    conversation_id: self.id,
+                    user_id,
+                    last_delivered_seq,
+                };
+                let event = Arc::new(Event::new("messages_delivered", &payload));
+                self.notify(1 - side, &event, MergeKey::Delivered(self.id, user_id));
+            }
+        }
+    }
+
+    fn answer_sends(&self, answers: Vec<(Ask<Sent>, Verdict)>) {
+        let context = self.context();
+        for (ask, verdict) in answers {
+            ask.answer(judged(&verdict, |message| encode(message, &context)));
+        }
+    }
+
+    fn answer_reads(&self, reads: Vec<Read<Ask<ReadMark>>>) {
+        for Read { side, reply, .. } in reads {
+            reply.answer(Ok(ReadMark {
+                conversation_id: self.id,
+                last_read_seq: self.marks.at(side).read,
+                unread_count: self.unread(side),
+                read_at: Timestamp(wall_clock()),
+            }));
+        }
+    }
+}
+
+/// What a client hears of a batch that was refused. The journal has logged why.
+fn refusal(error: &StoreError) -> ChatError {
+    match error {
+        StoreError::Unavailable(_) => ChatError::Overloaded,
+        StoreError::Failed(_) | StoreError::Unknown(_) => ChatError::Internal,
+    }
+}

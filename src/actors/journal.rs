@@ -1,0 +1,277 @@
+//! Commits what all conversations hand over, as one transaction.
+//!
+//! Owns: durability, and the writer connection while a transaction runs. Told by: conversations
+//! (batches), presence (when somebody went). Tells: each conversation what became of its batch.
+//! While a transaction runs it collects, and when that ends it commits what it collected: a batch
+//! of one when idle, of hundreds under load, with no timer. If it dies, the supervisor ends the
+//! process: the next start is the recovery.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+
+use super::conversation::ConversationMsg;
+use super::{answer, tell};
+use crate::store::{Append, LastSeen, Message, Store, StoreError};
+
+/// What may be told to the journal, or asked of it.
+pub(crate) enum JournalMsg {
+    /// A conversation's next batch; [`ConversationMsg::Settled`] tells what became of it.
+    Append {
+        append: Box<Append>,
+        from: ActorRef<ConversationMsg>,
+    },
+    /// Somebody's last session went.
+    LastSeen(LastSeen),
+    /// Answers once everything that was handed over before is settled.
+    Fence { reply: RpcReplyPort<()> },
+    /// The transaction under way has ended.
+    Finished(Vec<Settlement>),
+}
+
+/// What became of one conversation's batch.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is on disk.
+    Committed,
+    /// It is not: the keys of these messages, stored long before, are in it too. Empty when
+    /// another key is in the way: then what the conversation believes is not what is stored.
+    Clashed(Vec<Message>),
+    /// It is not, and the same batch may be tried again.
+    Refused(StoreError),
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// An outcome and whom to tell.
+pub(crate) struct Settlement {
+    from: ActorRef<ConversationMsg>,
+    outcome: Outcome,
+}
+
+/// The actor.
+pub(crate) struct Journal {
+    pub(crate) store: Store,
+    /// Messages that one transaction takes at most, as long as single batches are smaller.
+    pub(crate) transaction_max: usize,
+}
+
+/// What waits for the disk.
+#[derive(Default)]
+pub(crate) struct State {
+    waiting: VecDeque<Work>,
+    /// Whether a transaction runs.
+    busy: bool,
+    /// Fences that stand behind the transaction under way.
+    fences: Vec<RpcReplyPort<()>>,
+}
+
+enum Work {
+    Append(Box<Append>, ActorRef<ConversationMsg>),
+    LastSeen(LastSeen),
+    Fence(RpcReplyPort<()>),
+}
+
+/// What one transaction commits.
+#[derive(Default)]
+struct Transaction {
+    appends: Vec<(Box<Append>, ActorRef<ConversationMsg>)>,
+    last_seen: Vec<LastSeen>,
+}
+
+impl Actor for Journal {
+    type Msg = JournalMsg;
+    type State = State;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<JournalMsg>,
+        (): (),
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State::default())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<JournalMsg>,
+        msg: JournalMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let settled = match msg {
+            JournalMsg::Append { append, from } => state.queue(Work::Append(append, from)),
+            JournalMsg::LastSeen(last_seen) => state.queue(Work::LastSeen(last_seen)),
+            JournalMsg::Fence { reply } => state.queue(Work::Fence(reply)),
+            JournalMsg::Finished(settled) => state.finish(settled),
+        };
+        // First the next transaction, so that the disk never waits; then the news.
+        if let Some(next) = state.next(self.transaction_max) {
+            self.run(next, myself);
+        }
+        for Settlement { from, outcome } in settled {
+            tell(&from, ConversationMsg::Settled(outcome));
+        }
+        Ok(())
+    }
+}
+
+impl Journal {
+    /// Runs one transaction beside the actor, which goes on collecting.
+    fn run(&self, transaction: Transaction, myself: ActorRef<JournalMsg>) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let settled = commit(&store, transaction).await;
+            tell(&myself, JournalMsg::Finished(settled));
+        });
+    }
+}
+
+impl State {
+    fn queue(&mut self, work: Work) -> Vec<Settlement> {
+        self.waiting.push_back(work);
+        Vec::new()
+    }
+
+    fn finish(&mut self, settled: Vec<Settlement>) -> Vec<Settlement> {
+        self.busy = false;
+        for fence in self.fences.drain(..) {
+            answer(fence, ());
+        }
+        settled
+    }
+
+    /// The next transaction, unless one runs or nothing waits.
+    fn next(&mut self, most: usize) -> Option<Transaction> {
+        if self.busy {
+            return None;
+        }
+        let mut next = Transaction::default();
+        let mut rows = 0;
+        while rows < most {
+            match self.waiting.pop_front() {
+                None => break,
+                Some(Work::Append(append, from)) => {
+                    rows += append.messages.len().max(1);
+                    next.appends.push((append, from));
+                }
+                Some(Work::LastSeen(last_seen)) => {
+                    rows += 1;
+                    next.last_seen.push(last_seen);
+                }
+                Some(Work::Fence(reply)) if rows == 0 => answer(reply, ()),
+                Some(Work::Fence(reply)) => self.fences.push(reply),
+            }
+        }
+        self.busy = rows > 0;
+        self.busy.then_some(next)
+    }
+}
+
+/// Commits everything at once; if that is refused, finds out whose fault it is.
+async fn commit(store: &Store, transaction: Transaction) -> Vec<Settlement> {
+    let Transaction { appends, last_seen } = transaction;
+    let (appends, askers): (Vec<_>, Vec<_>) = appends.into_iter().unzip();
+    let all: Vec<&Append> = appends.iter().map(AsRef::as_ref).collect();
+    let outcomes = match store.append(&all, &last_seen).await {
+        Ok(()) => all.iter().map(|_| Outcome::Committed).collect(),
+        Err(StoreError::Failed(cause)) => {
+            let error = StoreError::Failed(cause);
+            tracing::debug!(%error, batches = all.len(), "a shared transaction is retried in parts");
+            in_parts(store, &all, &last_seen, &error).await
+        }
+        Err(error) => {
+            tracing::error!(
+                error = error_chain(&error),
+                batches = all.len(),
+                "cannot commit"
+            );
+            all.iter().map(|_| failed(&error)).collect()
+        }
+    };
+    std::iter::zip(askers, outcomes)
+        .map(|(from, outcome)| Settlement { from, outcome })
+        .collect()
+}
+
+/// One bad batch must fail nobody else. Those that repeat a stored key are found by a look, the
+/// rest shares a transaction again; if even that is refused, each has one of its own.
+async fn in_parts(
+    store: &Store,
+    all: &[&Append],
+    last_seen: &[LastSeen],
+    why: &StoreError,
+) -> Vec<Outcome> {
+    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(all.len());
+    for append in all {
+        let stored = match why.is_conflict() {
+            true => repeated(store, append).await,
+            false => Vec::new(),
+        };
+        outcomes.push((!stored.is_empty()).then_some(Outcome::Clashed(stored)));
+    }
+    let rest: Vec<&Append> = std::iter::zip(all, &outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+        .map(|(append, _)| *append)
+        .collect();
+    let together = rest.len() < all.len() && store.append(&rest, last_seen).await.is_ok();
+    for (append, outcome) in std::iter::zip(all, &mut outcomes) {
+        if outcome.is_none() {
+            *outcome = Some(match together {
+                true => Outcome::Committed,
+                false => alone(store, append).await,
+            });
+        }
+    }
+    if !together && let Err(error) = store.append(&[], last_seen).await {
+        tracing::error!(error = error_chain(&error), "cannot note who was seen last");
+    }
+    outcomes.into_iter().flatten().collect()
+}
+
+async fn alone(store: &Store, append: &Append) -> Outcome {
+    match store.append(&[append], &[]).await {
+        Ok(()) => Outcome::Committed,
+        Err(error) if error.is_conflict() => Outcome::Clashed(repeated(store, append).await),
+        Err(error) => {
+            let conversation = append.conversation.0;
+            tracing::error!(error = error_chain(&error), conversation, "cannot commit");
+            failed(&error)
+        }
+    }
+}
+
+fn failed(error: &StoreError) -> Outcome {
+    match error {
+        StoreError::Unknown(_) => Outcome::Unknown,
+        StoreError::Unavailable(_) | StoreError::Failed(_) => Outcome::Refused(error.clone()),
+    }
+}
+
+/// The stored messages whose keys are in `append` too.
+async fn repeated(store: &Store, append: &Append) -> Vec<Message> {
+    let keyed = |message: &Arc<Message>| message.client_message_id.is_some();
+    let messages: Vec<_> = append.messages.iter().filter(|one| keyed(one)).collect();
+    let keys: Vec<_> = messages
+        .iter()
+        .filter_map(|message| Some((message.sender, message.client_message_id.as_deref()?)))
+        .collect();
+    match store.by_client_ids(append.conversation, &keys).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            tracing::error!(error = error_chain(&error), "cannot look for repeats");
+            Vec::new()
+        }
+    }
+}
+
+/// The error and its causes in one line, for the log alone.
+fn error_chain(error: &StoreError) -> String {
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}

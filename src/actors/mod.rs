@@ -1,0 +1,116 @@
+//! The actors: who owns what, who tells whom.
+//!
+//! ```text
+//! Supervisor ─┬─ Journal          durability: one transaction for all who wait
+//!             ├─ Presence         who is there
+//!             ├─ Conversation …   order, positions, typing of one conversation
+//!             └─ Session …        one connection: what it joined, what it has not proven
+//! ```
+//!
+//! Beside them, read by all without waiting: the [`directory`] (who lives) and the [`people`]
+//! (who they are).
+//!
+//! # Mailbox rules
+//! 1. **Actors tell each other and never wait for each other.** Only [`Chat`](crate::chat::Chat)
+//!    awaits a reply. No cycle can deadlock, and no `handle` sits on the database.
+//! 2. **`handle` returns `Ok` unless the actor itself is broken.** A refusal is a value in the
+//!    reply; an `Err` or a panic ends the actor and drops what was in its mailbox.
+//! 3. **One owner per fact.** Order, receipts, typing: conversation. The socket and what it
+//!    joined: session. Presence: presence. Durability: journal. Who lives: the directory.
+//! 4. **Every queue has a limit.** Mailboxes have none, so the limit stands at the door: a permit
+//!    for each command under way, which travels with it ([`Ask`]) until it is answered.
+//! 5. **A slow reader costs only itself.** An outbox is bounded in bytes; what can be merged is
+//!    merged, and when a message would have to be dropped the session ends at once.
+
+pub(crate) mod supervisor;
+
+pub(crate) mod conversation;
+
+pub(crate) mod session;
+
+pub(crate) mod presence;
+
+pub(crate) mod journal;
+
+pub(crate) mod directory;
+
+pub(crate) mod people;
+
+use std::sync::Arc;
+
+use ractor::{ActorRef, Message, RpcReplyPort};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::config::Limits;
+use crate::error::ChatError;
+use crate::store::{Store, StoreError};
+use directory::Directory;
+use journal::JournalMsg;
+use people::People;
+use presence::PresenceMsg;
+use supervisor::SupervisorMsg;
+
+/// A question under way: where its answer goes, and its place among the commands that the server
+/// admits. The place is free again when the answer is sent, or when nobody can answer any more.
+#[derive(Debug)]
+pub(crate) struct Ask<T> {
+    port: RpcReplyPort<Result<T, ChatError>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<T: Send + 'static> Ask<T> {
+    pub(crate) fn new(
+        port: RpcReplyPort<Result<T, ChatError>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let _permit = permit;
+        Self { port, _permit }
+    }
+
+    pub(crate) fn answer(self, result: Result<T, ChatError>) {
+        answer(self.port, result);
+    }
+}
+
+/// Answers whoever asked. One who has stopped waiting needs no answer.
+pub(crate) fn answer<T: Send + 'static>(port: RpcReplyPort<T>, value: T) {
+    drop(port.send(value));
+}
+
+/// Tells an actor something. One that has ended has no use for it.
+pub(crate) fn tell<M: Message>(actor: &ActorRef<M>, msg: M) {
+    drop(actor.cast(msg));
+}
+
+/// What every actor is given to know its neighbours.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbours {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) people: Arc<People>,
+    pub(crate) supervisor: ActorRef<SupervisorMsg>,
+    pub(crate) journal: ActorRef<JournalMsg>,
+    pub(crate) presence: ActorRef<PresenceMsg>,
+    pub(crate) store: Store,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// The time of the wall clock, in milliseconds since the epoch. It may jump; order never rests
+/// on it.
+pub(crate) fn wall_clock() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// What a client hears when the database fails. The cause is logged here, once.
+impl From<StoreError> for ChatError {
+    fn from(error: StoreError) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "the store failed");
+        match error {
+            StoreError::Unavailable(_) => Self::Overloaded,
+            StoreError::Failed(_) | StoreError::Unknown(_) => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Who people are: accounts, read from the database once and kept in memory, so that no request
+//! needs a query to know who asks.
+
+use std::sync::Arc;
+
+use entities::ids::UserId;
+use quick_cache::sync::Cache;
+
+use crate::auth::Bearer;
+use crate::error::ChatError;
+use crate::store::{Account, Store, StoreError};
+use crate::wire::view::{Status, Timestamp};
+
+/// A person as the server knows them.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) id: UserId,
+    pub(crate) name: Arc<str>,
+    pub(crate) email: Arc<str>,
+    /// What they chose to be seen as while they are there.
+    pub(crate) chosen: Status,
+    /// From when on tokens count, in seconds since the epoch.
+    pub(crate) tokens_from: i64,
+    pub(crate) last_seen_at: Option<Timestamp>,
+}
+
+impl From<Account> for Person {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.id,
+            name: account.name.into(),
+            email: account.email.into(),
+            chosen: Status::from_word(&account.chosen).unwrap_or(Status::Online),
+            tokens_from: account.tokens_from,
+            last_seen_at: account.last_seen_at.map(Timestamp),
+        }
+    }
+}
+
+/// The people in memory, the least used forgotten first.
+#[derive(Debug)]
+pub(crate) struct People {
+    cache: Cache<UserId, Arc<Person>>,
+    store: Store,
+}
+
+impl People {
+    /// At most `most` people of `store` in memory.
+    pub(crate) fn new(store: Store, most: usize) -> Self {
+        let cache = Cache::new(most);
+        Self { cache, store }
+    }
+
+    /// The person `id`, if there is one.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub(crate) async fn find(&self, id: UserId) -> Result<Option<Arc<Person>>, StoreError> {
+        // A guard that is dropped unfilled leaves no entry: who is not there is asked for again.
+        let guard = match self.cache.get_value_or_guard_async(&id).await {
+            Ok(person) => return Ok(Some(person)),
+            Err(guard) => guard,
+        };
+        let Some(account) = self.store.account(id).await? else {
+            return Ok(None);
+        };
+        let person = Arc::new(Person::from(account));
+        // If an update came in between, its entry is newer than what was read here, and stays.
+        if guard.insert(Arc::clone(&person)).is_err() {
+            return Ok(self.cache.get(&id).or(Some(person)));
+        }
+        Ok(Some(person))
+    }
+
+    /// Whom a token that counts belongs to.
+    ///
+    /// # Errors
+    /// [`ChatError::Unauthenticated`] if there is no such person or the token counts no more;
+    /// [`ChatError::Overloaded`] if the database does not answer.
+    pub(crate) async fn bearer(&self, bearer: Bearer) -> Result<Arc<Person>, ChatError> {
+        match self.find(bearer.user).await? {
+            Some(person) if bearer.issued_at >= person.tokens_from => Ok(person),
+            _ => Err(ChatError::Unauthenticated),
+        }
+    }
+
+    /// The person `id`, if they are in memory.
+    pub(crate) fn known(&self, id: UserId) -> Option<Arc<Person>> {
+        self.cache.get(&id)
+    }
+
+    /// Changes what is in memory of `id`, after the change is on its way to the database.
+    pub(crate) fn update(&self, id: UserId, change: impl FnOnce(&mut Person)) {
+        if let Some(person) = self.cache.get(&id) {
+            let mut changed = Person::clone(&person);
+            change(&mut changed);
+            self.cache.insert(id, Arc::new(changed));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Starts the journal and presence, then spawns conversations and sessions as they are needed,
+//! retires conversations that are quiet, and drains in reverse.
+//!
+//! Owns: the directory's pages of who lives. Asked by: [`Chat`](crate::chat::Chat) and the app.
+//! Told by: sessions (what is for a conversation that sleeps), its own clock. A conversation or
+//! session that fails is taken out of the directory, and that is all: the next command wakes the
+//! conversation from the database, the client of the session comes back. If the journal or
+//! presence fails, so does the supervisor, and with it the process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use entities::ids::{ConversationId, UserId};
+use ractor::{
+    Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, ActorRuntime, ActorStatus,
+    RpcReplyPort, SupervisionEvent,
+};
+
+use super::conversation::{self, Conversation, ConversationMsg, Leftovers, lock};
+use super::directory::{Address, Directory};
+use super::journal::{Journal, JournalMsg};
+use super::people::{People, Person};
+use super::presence::{Presence, PresenceMsg};
+use super::session::outbox::Outbox;
+use super::session::{self, Ending, Session, SessionMsg};
+use super::{Neighbours, answer, tell};
+use crate::config::Limits;
+use crate::store::Store;
+
+/// What may be asked of, or told to, the supervisor.
+pub(crate) enum SupervisorMsg {
+    // Asked by the app.
+    /// Everybody's address.
+    Introduce { reply: RpcReplyPort<Neighbours> },
+    /// Finish what is under way and make it durable. No session is left by now.
+    Drain { reply: RpcReplyPort<()> },
+
+    // Asked by `Chat`.
+    /// The conversation's actor, awake.
+    Wake {
+        conversation: ConversationId,
+        reply: RpcReplyPort<ActorRef<ConversationMsg>>,
+    },
+    /// A new session.
+    OpenSession {
+        person: Arc<Person>,
+        outbox: Arc<Outbox>,
+        reply: RpcReplyPort<ActorRef<SessionMsg>>,
+    },
+
+    // Told by sessions.
+    /// Something for a conversation that sleeps.
+    Forward {
+        conversation: ConversationId,
+        msg: ConversationMsg,
+    },
+
+    // Told by its own clock.
+    /// Time to look for conversations that nobody needs.
+    Sweep,
+}
+
+/// The actor.
+pub(crate) struct Supervisor;
+
+/// What the tree is made of.
+pub(crate) struct Start {
+    pub(crate) store: Store,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// The supervisor's state.
+pub(crate) struct State {
+    neighbours: Neighbours,
+    children: HashMap<ActorId, Child>,
+    /// What each conversation will leave to its successor.
+    leftovers: HashMap<ConversationId, Leftovers>,
+}
+
+enum Child {
+    Conversation(ConversationId),
+    Session(UserId),
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMsg;
+    type State = State;
+    type Arguments = Start;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SupervisorMsg>,
+        Start { store, limits }: Start,
+    ) -> Result<State, ActorProcessingErr> {
+        let directory = Arc::new(Directory::new());
+        let people = Arc::new(People::new(store.clone(), limits.people_max));
+        let journal = Journal {
+            store: store.clone(),
+            transaction_max: limits.transaction_max,
+        };
+        let (journal, _) = Actor::spawn_linked(None, journal, (), myself.get_cell()).await?;
+        let presence = Presence {
+            directory: Arc::clone(&directory),
+            people: Arc::clone(&people),
+            journal: journal.clone(),
+            store: store.clone(),
+            limits: Arc::clone(&limits),
+        };
+        let (presence, _) = Actor::spawn_linked(None, presence, (), myself.get_cell()).await?;
+        myself.send_interval(sweep_interval(&limits), || SupervisorMsg::Sweep);
+        Ok(State {
+            neighbours: Neighbours {
+                directory,
+                people,
+                supervisor: myself,
+                journal,
+                presence,
+                store,
+                limits,
+            },
+            children: HashMap::new(),
+            leftovers: HashMap::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<SupervisorMsg>,
+        msg: SupervisorMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match msg {
+            SupervisorMsg::Introduce { reply } => answer(reply, state.neighbours.clone()),
+            SupervisorMsg::Wake {
+                conversation,
+                reply,
+            } => answer(reply, state.wake(conversation)?),
+            SupervisorMsg::OpenSession {
+                person,
+                outbox,
+                reply,
+            } => answer(reply, state.open_session(person, outbox)?),
+            SupervisorMsg::Forward { conversation, msg } => {
+                tell(&state.wake(conversation)?, msg);
+            }
+            SupervisorMsg::Sweep => state.sweep(),
+            SupervisorMsg::Drain { reply } => state.drain(reply),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: ActorRef<SupervisorMsg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(who, ..) => state.ended(&who, None),
+            SupervisionEvent::ActorFailed(who, why) => state.ended(&who, Some(why)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Idle conversations are found within a quarter of the time after which they count as idle.
+fn sweep_interval(limits: &Limits) -> Duration {
+    (limits.conversation_idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(60))
+}
+
+impl State {
+    /// The conversation's actor: the one that lives, else a new one. It loads by itself; what it
+    /// is told meanwhile waits in its mailbox.
+    fn wake(
+        &mut self,
+        id: ConversationId,
+    ) -> Result<ActorRef<ConversationMsg>, ActorProcessingErr> {
+        let living = self.neighbours.directory.conversation(id);
+        let predecessor = match living {
+            Some(actor) if actor.get_status() < ActorStatus::Draining => return Ok(actor),
+            ending => ending,
+        };
+        let leftovers = Leftovers::default();
+        let left = self.leftovers.insert(id, Arc::clone(&leftovers));
+        let directory = &self.neighbours.directory;
+        let last_work = directory.last_work();
+        let start = conversation::Start {
+            id,
+            neighbours: self.neighbours.clone(),
+            last_work: last_work.clone(),
+            predecessor: predecessor.zip(left),
+            leftovers,
+        };
+        let supervisor = self.neighbours.supervisor.get_cell();
+        let (actor, _) = ActorRuntime::spawn_linked_instant(None, Conversation, start, supervisor)?;
+        self.children
+            .insert(actor.get_id(), Child::Conversation(id));
+        directory.enter(
+            id,
+            Address {
+                actor: actor.clone(),
+                last_work,
+            },
+        );
+        Ok(actor)
+    }
+
+    fn open_session(
+        &mut self,
+        person: Arc<Person>,
+        outbox: Arc<Outbox>,
+    ) -> Result<ActorRef<SessionMsg>, ActorProcessingErr> {
+        let user = person.id;
+        let start = session::Start {
+            user,
+            outbox,
+            neighbours: self.neighbours.clone(),
+        };
+        let supervisor = self.neighbours.supervisor.get_cell();
+        let (actor, _) = ActorRuntime::spawn_linked_instant(None, Session, start, supervisor)?;
+        self.children.insert(actor.get_id(), Child::Session(user));
+        self.neighbours.directory.add_session(user, actor.clone());
+        tell(&self.neighbours.presence, PresenceMsg::Arrived { person });
+        Ok(actor)
+    }
+
+    fn sweep(&self) {
+        let idle = self.neighbours.limits.conversation_idle;
+        if let Some(since) = Instant::now().checked_sub(idle) {
+            for actor in self.neighbours.directory.idle(since) {
+                tell(&actor, ConversationMsg::RetireIfIdle);
+            }
+        }
+    }
+
+    /// A child is no more.
+    fn ended(
+        &mut self,
+        who: &ActorCell,
+        failure: Option<ActorProcessingErr>,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.children.remove(&who.get_id()) {
+            Some(Child::Conversation(id)) => {
+                if let Some(why) = failure {
+                    tracing::error!(%why, conversation = id.0, "a conversation failed");
+                }
+                self.conversation_ended(id, who.get_id())
+            }
+            Some(Child::Session(user)) => {
+                self.neighbours.directory.remove_session(user, who.get_id());
+                if let Some(why) = failure {
+                    tracing::error!(%why, user = user.0, "a session failed");
+                    let left = PresenceMsg::Left {
+                        user,
+                        how: Ending::BrokenOff,
+                        typed_in: Vec::new(),
+                    };
+                    tell(&self.neighbours.presence, left);
+                }
+                Ok(())
+            }
+            None => {
+                let why = failure.map_or_else(|| "it stopped".to_owned(), |why| why.to_string());
+                Err(format!("the journal or presence is gone: {why}").into())
+            }
+        }
+    }
+
+    fn conversation_ended(
+        &mut self,
+        id: ConversationId,
+        who: ActorId,
+    ) -> Result<(), ActorProcessingErr> {
+        let directory = &self.neighbours.directory;
+        let current = directory.conversation(id);
+        if current.is_some_and(|current| current.get_id() != who) {
+            return Ok(()); // The successor has taken what it left.
+        }
+        let left = self
+            .leftovers
+            .get(&id)
+            .is_some_and(|left| !lock(left).is_empty());
+        if left {
+            self.wake(id)?;
+        } else {
+            directory.forget(id, who);
+            self.leftovers.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// In reverse: what sessions asked for is answered by now, so what is left is to note who was
+    /// here, and to wait for the journal.
+    fn drain(&self, reply: RpcReplyPort<()>) {
+        let (presence, journal) = (&self.neighbours.presence, &self.neighbours.journal);
+        let (presence, journal) = (presence.clone(), journal.clone());
+        tokio::spawn(async move {
+            let noted = presence
+                .call(|reply| PresenceMsg::Drain { reply }, None)
+                .await;
+            let settled = journal
+                .call(|reply| JournalMsg::Fence { reply }, None)
+                .await;
+            if noted.is_err() || settled.is_err() {
+                tracing::error!("the journal or presence was gone before the drain");
+            }
+            answer(reply, ());
+        });
+    }
+}

@@ -1,0 +1,242 @@
+//! Conversations: who talks with whom, and what is new.
+
+use std::sync::Arc;
+
+use entities::ids::{ConversationId, MessageId, Pair, UserId};
+
+use super::accounts::PAGE_MAX;
+use super::{Caller, Chat};
+use crate::actors::people::Person;
+use crate::actors::session::{Notice, SessionMsg};
+use crate::actors::{tell, wall_clock};
+use crate::error::ChatError;
+use crate::store::{Conversation, Listed, Marks, Message};
+use crate::wire::command::Query;
+use crate::wire::event::Event;
+use crate::wire::reply::{Conversations, CursorPage, UnreadCount};
+use crate::wire::view::{
+    ConversationView, ListedConversation, MessageView, OneConversation, ParticipantView, Timestamp,
+};
+
+impl Chat {
+    /// Opens the conversation of the caller and `other`, or finds the one that is there; and
+    /// whether it was opened now. Two people who open it at the same moment get the same one.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`] if there is no such person.
+    pub async fn create_conversation(
+        &self,
+        caller: &Caller,
+        other: UserId,
+    ) -> Result<(OneConversation, bool), ChatError> {
+        let _permit = self.admit()?;
+        let neighbours = &self.0.neighbours;
+        if neighbours.people.find(other).await?.is_none() {
+            return Err(ChatError::NotFound("user"));
+        }
+        let pair = Pair::of(caller.id(), other);
+        let (conversation, created) = match neighbours.store.conversation_of(pair).await? {
+            Some(there) => (there, false),
+            None => {
+                let now = wall_clock();
+                neighbours
+                    .store
+                    .create_conversation(pair, caller.id(), now)
+                    .await?
+            }
+        };
+        if conversation.id > ConversationId::MAX {
+            return Err(ChatError::Forbidden(
+                "The server has no room for more conversations.",
+            ));
+        }
+        let view = self.describe(&conversation).await?;
+        if created {
+            let event = Arc::new(Event::new("conversation_created", &view));
+            for session in pair
+                .both()
+                .into_iter()
+                .flat_map(|user| neighbours.directory.sessions(user))
+            {
+                let event = Arc::clone(&event);
+                tell(&session, SessionMsg::Noticed(Notice { event, key: None }));
+            }
+        }
+        Ok((view, created))
+    }
+
+    /// One conversation of the caller.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    pub async fn conversation(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> Result<OneConversation, ChatError> {
+        let _permit = self.admit()?;
+        let conversation = self.0.neighbours.store.conversation(id).await?;
+        let conversation = conversation.ok_or(ChatError::NotFound("conversation"))?;
+        if conversation.pair.side(caller.id()).is_none() {
+            return Err(ChatError::NotAParticipant);
+        }
+        self.describe(&conversation).await
+    }
+
+    /// The caller's conversations, newest activity first. Of `query`: `limit`, `cursor`.
+    ///
+    /// # Errors
+    /// [`ChatError::Invalid`].
+    pub async fn conversations(
+        &self,
+        caller: &Caller,
+        query: &Query,
+    ) -> Result<(Conversations, CursorPage), ChatError> {
+        let _permit = self.admit()?;
+        let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(50);
+        let before = query.text("cursor").map(cursor).transpose()?;
+        let most = limit.cast_unsigned() + 1;
+        let mut rows = self
+            .0
+            .neighbours
+            .store
+            .list(caller.id(), before, most)
+            .await?;
+        let has_more = rows.len() as i64 > limit;
+        if has_more {
+            rows.pop();
+        }
+        let last = rows.last().filter(|_| has_more);
+        let next_cursor = last.map(|row| format!("{}-{}", row.mine.active_at, row.conversation.id));
+        let conversations = rows
+            .into_iter()
+            .map(|row| self.listed(caller, row))
+            .collect();
+        let pagination = CursorPage { limit, next_cursor };
+        Ok((Conversations { conversations }, pagination))
+    }
+
+    /// How many messages the caller has not read, over all conversations.
+    ///
+    /// # Errors
+    /// [`ChatError::Overloaded`].
+    pub async fn total_unread(&self, caller: &Caller) -> Result<UnreadCount, ChatError> {
+        let _permit = self.admit()?;
+        let unread_count = self.0.neighbours.store.total_unread(caller.id()).await?;
+        Ok(UnreadCount { unread_count })
+    }
+
+    async fn describe(&self, conversation: &Conversation) -> Result<OneConversation, ChatError> {
+        let neighbours = &self.0.neighbours;
+        let marks = neighbours.store.load(conversation, 0).await?;
+        let marks = marks.ok_or(ChatError::NotFound("conversation"))?.marks;
+        let mut participants = Vec::with_capacity(2);
+        for marks in &marks {
+            if let Some(person) = neighbours.people.find(marks.user).await? {
+                participants.push(self.participant(&person, marks));
+            }
+        }
+        Ok(OneConversation {
+            conversation: view(conversation, &marks[0]),
+            participants,
+        })
+    }
+
+    fn participant(&self, person: &Person, marks: &Marks) -> ParticipantView {
+        ParticipantView {
+            id: person.id,
+            name: person.name.to_string(),
+            status: self.0.neighbours.directory.status(person.id),
+            last_seen_at: person.last_seen_at,
+            last_read_seq: marks.read,
+            last_delivered_seq: marks.delivered,
+        }
+    }
+
+    fn listed(&self, caller: &Caller, row: Listed) -> ListedConversation {
+        let other = Person::from(row.other);
+        let me = self.0.neighbours.people.known(caller.id());
+        let me = me.as_deref().unwrap_or(&caller.0);
+        let mut participants = vec![
+            self.participant(me, &row.mine),
+            self.participant(&other, &row.theirs),
+        ];
+        participants.sort_by_key(|participant| participant.id);
+        let last_message = row.last_message.map(|message| {
+            let (sender, reader) = match message.sender == other.id {
+                true => (&other, &row.mine),
+                false => (me, &row.theirs),
+            };
+            message_view(message, sender, reader)
+        });
+        ListedConversation {
+            conversation: view(&row.conversation, &row.mine),
+            participants,
+            last_message,
+            unread_count: row.mine.head.0 - row.mine.read.0,
+        }
+    }
+}
+
+fn view(conversation: &Conversation, marks: &Marks) -> ConversationView {
+    let active_at = Timestamp(marks.active_at);
+    ConversationView {
+        id: conversation.id,
+        r#type: "direct",
+        created_by: conversation.created_by,
+        created_at: Timestamp(conversation.created_at),
+        updated_at: active_at,
+        last_message_at: (marks.head.0 > 0).then_some(active_at),
+    }
+}
+
+fn message_view(message: Message, sender: &Person, reader: &Marks) -> MessageView<'static> {
+    MessageView {
+        id: MessageId::new(message.conversation, message.seq),
+        conversation_id: message.conversation,
+        seq: message.seq,
+        sender_id: message.sender,
+        sender_name: sender.name.to_string().into(),
+        content: message.content.into(),
+        r#type: "text",
+        client_message_id: message.client_message_id.map(Into::into),
+        is_read: reader.read >= message.seq,
+        created_at: Timestamp(message.created_at),
+    }
+}
+
+/// The place in the list that a cursor of ours stands for.
+fn cursor(text: &str) -> Result<(i64, ConversationId), ChatError> {
+    let parsed = text.split_once('-').and_then(|(at, id)| {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            text.parse::<i64>().ok().filter(|_| digits)
+        };
+        Some((number(at)?, ConversationId(number(id)?)))
+    });
+    parsed.ok_or_else(|| ChatError::field("cursor", "is not one of ours"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_cursors_are_taken() {
+        let sound = cursor("1700000000000-12").expect("ours");
+        assert_eq!(sound, (1_700_000_000_000, ConversationId(12)));
+        for bad in [
+            "",
+            "1",
+            "-",
+            "1-",
+            "-1",
+            "1--1",
+            "+1-1",
+            "a-b",
+            "1-99999999999999999999",
+        ] {
+            assert!(cursor(bad).is_err(), "{bad}");
+        }
+    }
+}

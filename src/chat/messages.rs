@@ -1,0 +1,149 @@
+//! Messages: what is said, read and typed.
+
+use entities::ids::{ConversationId, MAX_SAFE_INTEGER, Seq};
+
+use super::accounts::PAGE_MAX;
+use super::{Caller, Chat, Pending};
+use crate::actors::conversation::{ConversationMsg, Page, Pages, view};
+use crate::error::ChatError;
+use crate::wire::command::{Draft, Query};
+use crate::wire::reply::{History, NumberedPage, ReadMark, Sent, Typing};
+
+impl Chat {
+    /// Begins to send a message. When this returns, the message has its place in the order; the
+    /// answer comes when it is on disk.
+    ///
+    /// # Errors
+    /// [`ChatError::Overloaded`] when it was not begun. The answer: [`ChatError::NotFound`],
+    /// [`ChatError::NotAParticipant`], [`ChatError::Conflict`] for a `client_message_id` that was
+    /// used for another content, [`ChatError::Internal`] or [`ChatError::Overloaded`] when it
+    /// could not be stored.
+    pub async fn begin_send(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        draft: Draft,
+    ) -> Result<Pending<Sent>, ChatError> {
+        let by = caller.id();
+        let question = |ask| ConversationMsg::Send { by, draft, ask };
+        self.begin(conversation, question).await
+    }
+
+    /// Sends a message: [`Chat::begin_send`] and its answer.
+    ///
+    /// # Errors
+    /// Those of [`Chat::begin_send`] and of its answer.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        draft: Draft,
+    ) -> Result<Sent, ChatError> {
+        self.begin_send(caller, conversation, draft)
+            .await?
+            .answer()
+            .await
+    }
+
+    /// Moves the caller's read position forward, to the head if `up_to` is absent.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    pub async fn mark_read(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        up_to: Option<Seq>,
+    ) -> Result<ReadMark, ChatError> {
+        let by = caller.id();
+        let question = |ask| ConversationMsg::MarkRead { by, up_to, ask };
+        self.begin(conversation, question).await?.answer().await
+    }
+
+    /// The caller types, or does not any more.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    pub async fn set_typing(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        typing: bool,
+    ) -> Result<Typing, ChatError> {
+        let by = caller.id();
+        let question = |ask| ConversationMsg::SetTyping { by, typing, ask };
+        self.begin(conversation, question).await?.answer().await?;
+        Ok(Typing {
+            conversation_id: conversation,
+            is_typing: typing,
+        })
+    }
+
+    /// A page of history. Of `query`: `limit`, and `page`, `before_seq` or `after_seq`. Pages are
+    /// counted from `before_seq`, or from the head.
+    ///
+    /// # Errors
+    /// [`ChatError::Invalid`], [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        query: &Query,
+    ) -> Result<History, ChatError> {
+        let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(50);
+        let page = query
+            .number("page", 1..=MAX_SAFE_INTEGER / PAGE_MAX)?
+            .unwrap_or(1);
+        let before = query.number("before_seq", 0..=MAX_SAFE_INTEGER)?.map(Seq);
+        let after = query.number("after_seq", 0..=MAX_SAFE_INTEGER)?.map(Seq);
+        // One more than is shown tells whether there are more.
+        let most = usize::try_from(limit).unwrap_or(0) + 1;
+        let wanted = match (before, after) {
+            (Some(_), Some(_)) => {
+                let why = "cannot be combined with before_seq";
+                return Err(ChatError::field("after_seq", why));
+            }
+            (before, None) => Page::Before {
+                before,
+                skip: (page - 1) * limit,
+                limit: most,
+            },
+            (None, Some(_)) if page != 1 => {
+                return Err(ChatError::field(
+                    "page",
+                    "cannot be combined with after_seq",
+                ));
+            }
+            (None, Some(after)) => Page::After { after, limit: most },
+        };
+        let Pages {
+            mut messages,
+            context,
+        } = self.pages(caller, conversation, wanted).await?;
+        let has_more = messages.len() == most;
+        messages.truncate(most - 1);
+        Ok(History {
+            messages: messages
+                .iter()
+                .map(|one| view(one, &context).into_owned())
+                .collect(),
+            head_seq: context.head,
+            pagination: NumberedPage {
+                page,
+                limit,
+                has_more,
+            },
+        })
+    }
+
+    pub(super) async fn pages(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        page: Page,
+    ) -> Result<Pages, ChatError> {
+        let by = caller.id();
+        let question = |ask| ConversationMsg::ReadHistory { by, page, ask };
+        self.begin(conversation, question).await?.answer().await
+    }
+}

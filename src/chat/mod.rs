@@ -1,0 +1,162 @@
+//! The only door inwards: a method for each use case.
+//!
+//! Every transport calls the same methods, so there is one answer to each question. Here a
+//! command is admitted (or refused at once, when too many are under way), finds its actor, and
+//! waits for the answer; a dead mailbox or a timeout becomes a [`ChatError`]. Nothing below waits
+//! for an actor.
+
+mod accounts;
+mod conversations;
+mod messages;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entities::ids::{ConversationId, UserId};
+use ractor::{MessagingErr, RpcReplyPort};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::actors::conversation::ConversationMsg;
+use crate::actors::people::Person;
+use crate::actors::supervisor::SupervisorMsg;
+use crate::actors::{Ask, Neighbours};
+use crate::auth::{Passwords, Tokens};
+use crate::error::ChatError;
+
+pub use sessions::Session;
+
+/// The chat. Clones are the same chat.
+#[derive(Clone, Debug)]
+pub struct Chat(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    neighbours: Neighbours,
+    passwords: Passwords,
+    tokens: Tokens,
+    /// A permit for each command under way, in the whole server.
+    admission: Arc<Semaphore>,
+    /// One choice of status at a time, so that the database and presence keep the same one.
+    choosing: tokio::sync::Mutex<()>,
+}
+
+/// Who asks: somebody whose token counts.
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<Person>);
+
+impl Caller {
+    /// Their account.
+    #[must_use]
+    pub fn id(&self) -> UserId {
+        self.0.id
+    }
+}
+
+/// A command that is under way: its place in the order is taken.
+#[derive(Debug)]
+pub struct Pending<T> {
+    port: tokio::sync::oneshot::Receiver<Result<T, ChatError>>,
+    time: Duration,
+}
+
+impl<T> Pending<T> {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// What the use case says; [`ChatError::Overloaded`] when whoever should answer has failed,
+    /// or takes too long. What was asked may then have been done, or be done yet.
+    pub async fn answer(self) -> Result<T, ChatError> {
+        match tokio::time::timeout(self.time, self.port).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(ChatError::Overloaded),
+        }
+    }
+}
+
+impl Chat {
+    pub(crate) fn new(neighbours: Neighbours, tokens: Tokens) -> Self {
+        let limits = &neighbours.limits;
+        Self(Arc::new(Inner {
+            passwords: Passwords::new(limits),
+            admission: Arc::new(Semaphore::new(limits.commands_max)),
+            choosing: tokio::sync::Mutex::new(()),
+            tokens,
+            neighbours,
+        }))
+    }
+
+    /// Who bears `token`.
+    ///
+    /// # Errors
+    /// [`ChatError::Unauthenticated`] for a token that does not count.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, ChatError> {
+        let bearer = self.0.tokens.verify(token)?;
+        self.0.neighbours.people.bearer(bearer).await.map(Caller)
+    }
+
+    /// Whether a message could become durable now.
+    pub async fn is_writable(&self) -> bool {
+        self.0.neighbours.store.check_writable().await.is_ok()
+    }
+
+    /// Takes a place among the commands under way.
+    fn admit(&self) -> Result<OwnedSemaphorePermit, ChatError> {
+        let admission = Arc::clone(&self.0.admission);
+        admission
+            .try_acquire_owned()
+            .map_err(|_| ChatError::Overloaded)
+    }
+
+    /// Asks a conversation, waking it if it sleeps. When this returns, the question has its place
+    /// in the conversation's order.
+    async fn begin<T: Send + 'static>(
+        &self,
+        id: ConversationId,
+        question: impl FnOnce(Ask<T>) -> ConversationMsg,
+    ) -> Result<Pending<T>, ChatError> {
+        let (ask, pending) = self.ask()?;
+        let mut msg = question(ask);
+        if let Some(actor) = self.0.neighbours.directory.conversation(id) {
+            match actor.cast(msg) {
+                Ok(()) => return Ok(pending),
+                Err(returned) => msg = give_back(returned)?,
+            }
+        }
+        // A conversation that takes leave gives the message back. Its successor does not retire
+        // before it has been quiet for a while, so the second try is as good as the last.
+        for _ in 0..3 {
+            let wake = |reply| SupervisorMsg::Wake {
+                conversation: id,
+                reply,
+            };
+            let supervisor = &self.0.neighbours.supervisor;
+            let woken = supervisor.call(wake, Some(pending.time)).await;
+            let Ok(ractor::rpc::CallResult::Success(actor)) = woken else {
+                return Err(ChatError::Overloaded);
+            };
+            match actor.cast(msg) {
+                Ok(()) => return Ok(pending),
+                Err(returned) => msg = give_back(returned)?,
+            }
+        }
+        Err(ChatError::Overloaded)
+    }
+
+    /// A question and its answer to come, admitted.
+    fn ask<T: Send + 'static>(&self) -> Result<(Ask<T>, Pending<T>), ChatError> {
+        let permit = self.admit()?;
+        let (sender, port) = tokio::sync::oneshot::channel();
+        let time = self.0.neighbours.limits.command_time;
+        let ask = Ask::new(RpcReplyPort::from(sender), permit);
+        Ok((ask, Pending { port, time }))
+    }
+}
+
+/// The message that an actor did not take.
+fn give_back(error: MessagingErr<ConversationMsg>) -> Result<ConversationMsg, ChatError> {
+    match error {
+        MessagingErr::SendErr(msg) => Ok(msg),
+        MessagingErr::ChannelClosed | MessagingErr::InvalidActorType => Err(ChatError::Overloaded),
+    }
+}
