@@ -1,6 +1,10 @@
-//! Duologue, a one-to-one messaging server.
+#![doc = include_str!("README.md")]
+
+pub mod app;
 
 pub mod config;
+
+pub mod transport;
 
 pub mod chat;
 

@@ -1,3 +1,43 @@
-//! The server.
+//! Reads the configuration, starts the [`App`], waits for a signal, drains.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use duologue::app::App;
+use duologue::config::Config;
+use duologue::telemetry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    telemetry::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let served = runtime
+        .context("cannot start the async runtime")
+        .and_then(|runtime| runtime.block_on(serve(config)));
+    match served {
+        Ok(code) => code,
+        Err(error) => {
+            telemetry::last_words(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let listener = TcpListener::bind(&config.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let mut app = App::start(config, listener).await?;
+    let code = tokio::select! {
+        _ = terminate.recv() => ExitCode::SUCCESS,
+        _ = tokio::signal::ctrl_c() => ExitCode::SUCCESS,
+        () = app.failed() => ExitCode::FAILURE,
+    };
+    app.drain().await;
+    Ok(code)
+}

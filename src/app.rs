@@ -1,0 +1,128 @@
+//! The server as a whole: the same for `main`, the tests and the benches.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ractor::Actor;
+use ractor::rpc::CallResult;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::actors::supervisor::{self, Supervisor, SupervisorMsg};
+use crate::auth::{self, Tokens};
+use crate::chat::Chat;
+use crate::config::Config;
+use crate::store::{Store, StoreOptions};
+use crate::transport::{Gateway, Life, server};
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    life: Life,
+    store: Store,
+    supervisor: ractor::ActorRef<SupervisorMsg>,
+    supervision: JoinHandle<()>,
+    drain_time: Duration,
+}
+
+impl App {
+    /// Opens the database and serves on `listener`. When this returns, the server is ready.
+    ///
+    /// # Errors
+    /// One line for a person: why the server cannot start.
+    pub async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Self> {
+        let address = listener
+            .local_addr()
+            .context("the listener has no address")?;
+        if let Some(directory) = &config.web_root {
+            let there = directory.is_dir();
+            anyhow::ensure!(
+                there,
+                "the web root {} is no directory",
+                directory.display()
+            );
+        }
+        let limits = Arc::new(config.limits.clone());
+        let options = StoreOptions {
+            readers: limits.readers_max,
+            acquire_timeout: limits.reader_wait,
+            ..StoreOptions::new(&config.database_url)
+        };
+        let secret_file = auth::secret_file(&options.path()?);
+        let secret = auth::secret(config.jwt_secret.as_deref(), &secret_file)?;
+        let tokens = Tokens::new(&secret, config.token_ttl);
+        let store = Store::open(&options).await?;
+
+        let start = supervisor::Start {
+            store: store.clone(),
+            limits: Arc::clone(&limits),
+        };
+        let (supervisor, supervision) = Actor::spawn(None, Supervisor, start).await?;
+        let introduce = |reply| SupervisorMsg::Introduce { reply };
+        let CallResult::Success(neighbours) = supervisor.call(introduce, None).await? else {
+            anyhow::bail!("the supervisor ended at once");
+        };
+        let life = Life::default();
+        let chat = Chat::new(neighbours, tokens);
+        let gateway = Gateway::new(chat, &config, Arc::clone(&limits), life.clone());
+        let router = gateway.router(&config);
+        let drain_time = limits.drain_time;
+        life.tasks
+            .spawn(server::serve(listener, router, limits, life.clone()));
+        tracing::info!(%address, "serving");
+        Ok(Self {
+            address,
+            life,
+            store,
+            supervisor,
+            supervision,
+            drain_time,
+        })
+    }
+
+    /// Where it serves.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the server cannot go on: its journal, its presence or its supervisor failed.
+    /// Why is in the log.
+    pub async fn failed(&mut self) {
+        if let Err(error) = (&mut self.supervision).await {
+            tracing::error!(%error, "the supervisor failed");
+        }
+    }
+
+    /// Ends in good order: no new connections, what is under way is finished and durable, sockets
+    /// are closed in a way from which clients come back by themselves. Takes a little over the
+    /// configured time at most.
+    pub async fn drain(self) {
+        tracing::info!("draining");
+        self.life.draining.cancel();
+        self.life.tasks.close();
+        if timeout(self.drain_time, self.life.tasks.wait())
+            .await
+            .is_err()
+        {
+            let left = self.life.tasks.len();
+            tracing::warn!(left, "some connections did not end in time");
+        }
+        let drain = |reply| SupervisorMsg::Drain { reply };
+        match self
+            .supervisor
+            .call(drain, Some(Duration::from_secs(1)))
+            .await
+        {
+            Ok(CallResult::Success(())) => {}
+            _ => tracing::warn!("what was left could not be settled in time"),
+        }
+        self.supervisor.stop(None);
+        self.store.close().await;
+        tracing::info!("drained");
+    }
+}

@@ -1,0 +1,48 @@
+//! Accounts over REST.
+
+use axum::extract::State;
+use axum::response::Response;
+use entities::ids::UserId;
+
+use super::answer::{Refusal, made, ok, paged};
+use super::body::{Id, Json, Params};
+use crate::chat::Caller;
+use crate::transport::Gateway;
+use crate::wire::command;
+
+type Answer = Result<Response, Refusal>;
+
+pub(super) async fn register(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
+    let signed_in = gateway.chat.register(command::register(body)?).await?;
+    Ok(made(true, signed_in))
+}
+
+pub(super) async fn login(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
+    Ok(ok(gateway.chat.login(command::login(body)?).await?))
+}
+
+pub(super) async fn me(State(gateway): State<Gateway>, caller: Caller) -> Answer {
+    Ok(ok(gateway.chat.me(&caller).await?))
+}
+
+pub(super) async fn user(State(gateway): State<Gateway>, caller: Caller, Id(id): Id) -> Answer {
+    Ok(ok(gateway.chat.user(&caller, UserId(id)).await?))
+}
+
+pub(super) async fn users(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Params(query): Params,
+) -> Answer {
+    let (people, pagination) = gateway.chat.users(&caller, &query).await?;
+    Ok(paged(people, pagination))
+}
+
+pub(super) async fn set_status(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Json(body): Json,
+) -> Answer {
+    let chosen = command::status(body)?;
+    Ok(ok(gateway.chat.set_status(&caller, chosen).await?))
+}

@@ -1,0 +1,82 @@
+//! The envelope as an HTTP response.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::error::ChatError;
+use crate::wire::reply::{Failure, encode, page, success};
+
+/// A success with `data`.
+pub(super) fn ok(data: impl Serialize) -> Response<Body> {
+    json(StatusCode::OK, encode(&success(data)))
+}
+
+/// A success with `data` that was made now (201), or was there (200).
+pub(super) fn made(now: bool, data: impl Serialize) -> Response<Body> {
+    let status = if now {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json(status, encode(&success(data)))
+}
+
+/// A success with one page of a list.
+pub(super) fn paged(data: impl Serialize, pagination: impl Serialize) -> Response<Body> {
+    json(StatusCode::OK, encode(&page(data, pagination)))
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A failure, as a response.
+#[derive(Debug)]
+pub struct Refusal(pub ChatError);
+
+impl From<ChatError> for Refusal {
+    fn from(error: ChatError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response<Body> {
+        let Self(error) = self;
+        let mut response = json(status(&error), encode(&Failure::from(&error)));
+        let headers = response.headers_mut();
+        if error == ChatError::Overloaded {
+            let seconds = HeaderValue::from(ChatError::RETRY_AFTER.as_secs());
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
+        if error == ChatError::Unauthenticated {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// The status that goes with a code (contract, "Conventions").
+fn status(error: &ChatError) -> StatusCode {
+    match error {
+        ChatError::Invalid(_) | ChatError::MalformedJson(_) | ChatError::UnknownEvent => {
+            StatusCode::BAD_REQUEST
+        }
+        ChatError::Unauthenticated | ChatError::InvalidCredentials => StatusCode::UNAUTHORIZED,
+        ChatError::NotAParticipant | ChatError::Forbidden(_) => StatusCode::FORBIDDEN,
+        ChatError::NotFound(_) => StatusCode::NOT_FOUND,
+        ChatError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ChatError::Conflict(_) => StatusCode::CONFLICT,
+        ChatError::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        ChatError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ChatError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ChatError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

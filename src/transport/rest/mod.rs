@@ -1,0 +1,132 @@
+//! REST: the table of routes, a line each.
+
+pub(super) mod answer;
+
+mod accounts;
+mod body;
+mod conversations;
+mod health;
+mod messages;
+mod page;
+
+use std::path::Path;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post, put};
+use axum::{Router, http};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::services::ServeDir;
+
+use super::Gateway;
+use crate::error::ChatError;
+use answer::Refusal;
+
+/// Every address, without what surrounds them.
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/api/auth/register", post(accounts::register))
+        .route("/api/auth/login", post(accounts::login))
+        .route("/api/users", get(accounts::users))
+        .route("/api/users/me", get(accounts::me))
+        .route("/api/users/me/status", put(accounts::set_status))
+        .route("/api/users/{id}", get(accounts::user))
+        .route(
+            "/api/conversations",
+            post(conversations::create).get(conversations::list),
+        )
+        .route("/api/conversations/{id}", get(conversations::one))
+        .route("/api/messages/send", post(messages::send))
+        .route("/api/messages/unread/count", get(messages::unread))
+        .route("/api/messages/conversation/{id}", get(messages::history))
+        .route("/api/messages/conversation/{id}/read", put(messages::read))
+        .route(
+            "/api/messages/conversation/{id}/typing",
+            post(messages::typing),
+        )
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+}
+
+/// What surrounds every route: whole bodies, origins, panics, and what answers when no route
+/// does.
+pub(super) fn layers(
+    routes: Router<Gateway>,
+    gateway: &Gateway,
+    web_root: Option<&Path>,
+) -> Router<Gateway> {
+    let routes = match web_root {
+        Some(directory) => {
+            let files = ServeDir::new(directory).call_fallback_on_method_not_allowed(true);
+            let nothing = tower::service_fn(|_: Request| async { Ok(nothing_there()) });
+            routes.fallback_service(files.fallback(nothing))
+        }
+        None => routes
+            .route("/", get(page::index))
+            .fallback(|| async { nothing_there() }),
+    };
+    routes
+        .method_not_allowed_fallback(|| async { Refusal(ChatError::MethodNotAllowed) })
+        .layer(middleware::from_fn_with_state(gateway.clone(), whole_body))
+        .layer(cors(gateway))
+        .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(middleware::map_response(never_sniff))
+}
+
+fn nothing_there() -> Response {
+    Refusal(ChatError::NotFound("address")).into_response()
+}
+
+/// The panic itself is in the log; the client hears nothing of it.
+fn panicked() -> Response {
+    tracing::error!("a handler panicked");
+    Refusal(ChatError::Internal).into_response()
+}
+
+async fn never_sniff(mut response: Response) -> Response {
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// Reads the body before anything is answered, so that a client that is still sending sees the
+/// answer and not a reset.
+async fn whole_body(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    if http_body::Body::is_end_stream(request.body()) {
+        return next.run(request).await;
+    }
+    let (parts, stream) = request.into_parts();
+    match body::read(stream, &gateway.limits).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Err(refusal) => {
+            let mut response = Refusal(refusal).into_response();
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            response
+        }
+    }
+}
+
+fn cors(gateway: &Gateway) -> CorsLayer {
+    let origins = std::sync::Arc::clone(&gateway.origins);
+    let allow = move |origin: &HeaderValue, parts: &http::request::Parts| {
+        origins.allow(origin, &parts.headers)
+    };
+    let limits = [
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    ];
+    let exposed = limits.map(HeaderName::from_static).into_iter();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(allow))
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers(exposed.chain([header::RETRY_AFTER]).collect::<Vec<_>>())
+        .max_age(std::time::Duration::from_secs(3_600))
+}

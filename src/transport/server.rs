@@ -1,0 +1,130 @@
+//! Accepts connections and carries HTTP over them.
+//!
+//! Through hyper-util and not through `axum::serve`, which sets no limits on a request's head and
+//! leaves Nagle's algorithm on.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use super::Life;
+use crate::config::Limits;
+
+/// How long the kernel keeps trying to deliver to a peer that acknowledges nothing.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// How long to wait after a failed accept, such as for want of file descriptors.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// File descriptors that are not connections of clients: the database, its log, standard streams,
+/// the runtime.
+const RESERVED_FILES: u64 = 64;
+
+/// Accepts connections on `listener` and serves them with `router`, until the server drains.
+pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, life: Life) {
+    let places = Arc::new(Semaphore::new(connections_max(&limits)));
+    let http = Arc::new(http(&limits));
+    loop {
+        // What has no place waits in the listen queue.
+        let accepting = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepting => accepted,
+            () = life.draining.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection =
+                    connection(stream, router.clone(), Arc::clone(&http), life.clone());
+                life.tasks.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_the_peers_fault(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+fn http(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new()).http1_only();
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_headers(limits.headers_max)
+        .max_buf_size(limits.header_bytes);
+    http
+}
+
+/// One connection, until it ends or the server drains: then what is under way is finished.
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    http: Arc<Builder<TokioExecutor>>,
+    life: Life,
+) {
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "a connection was gone at once");
+        return;
+    }
+    let service =
+        router.map_request(|request: hyper::Request<Incoming>| request.map(axum::body::Body::new));
+    let service = TowerToHyperService::new(service);
+    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = life.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection broke");
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+}
+
+/// Errors that accept passes on from a connection that is gone already (accept(2)).
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// As many connections as are configured, or as the limit on open files leaves room for. The soft
+/// limit is raised to the hard one first.
+fn connections_max(limits: &Limits) -> usize {
+    let files = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the limit on open files");
+            rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024)
+        }
+    };
+    let room = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
+    limits.connections_max.min(room).min(Semaphore::MAX_PERMITS)
+}

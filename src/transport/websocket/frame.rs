@@ -1,0 +1,176 @@
+//! The frames of the plain WebSocket (contract, "Plain WebSocket"). Pure.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::ChatError;
+use crate::wire::check::{self, Fields};
+use crate::wire::event::{ErrorEvent, Event};
+use crate::wire::reply::{Failure, encode, success};
+
+/// `{"event": …, "data": …, "id": …}`, from a client.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) event: String,
+    pub(super) data: Value,
+    /// Any JSON at all; the reply repeats it.
+    pub(super) id: Option<Value>,
+}
+
+/// How an answer finds its way back.
+#[derive(Debug, Default)]
+pub(super) struct Target {
+    pub(super) id: Option<Value>,
+    pub(super) event: Option<String>,
+}
+
+impl Frame {
+    /// Reads a frame; if that fails, what can be told of it, so that the refusal finds its way.
+    pub(super) fn parse(text: &str) -> Result<Self, (Target, ChatError)> {
+        let lost = |refusal| (Target::default(), refusal);
+        let value = check::parse(text.as_bytes()).map_err(lost)?;
+        // An id that is null is an id: the client sees its own frame answered.
+        let id = value.get("id").cloned();
+        let mut fields = Fields::of(value, "frame").map_err(lost)?;
+        match fields.string("event") {
+            Some(event) => Ok(Self {
+                event,
+                data: fields.take("data").unwrap_or_default(),
+                id,
+            }),
+            None => Err((Target { id, event: None }, fields.refusal())),
+        }
+    }
+}
+
+/// `{"reply": …, …envelope…}`
+#[derive(Serialize)]
+struct Reply<'a, T> {
+    reply: &'a Value,
+    #[serde(flatten)]
+    envelope: T,
+}
+
+/// What answers a frame that succeeded; nothing if it had no `id`.
+pub(super) fn answer(id: Option<&Value>, data: &RawValue) -> Option<String> {
+    // Written by hand, because a raw value cannot be flattened, and it is most of the frame.
+    let reply = serde_json::to_string(id?).ok()?;
+    let data = data.get();
+    Some(format!(
+        r#"{{"reply":{reply},"status":"success","data":{data}}}"#
+    ))
+}
+
+/// What answers a frame that was refused: its reply, or an `error` event.
+pub(super) fn refusal(id: Option<&Value>, event: Option<&str>, refusal: &ChatError) -> String {
+    let frame = match id {
+        Some(reply) => encode(&Reply {
+            reply,
+            envelope: Failure::from(refusal),
+        }),
+        None => {
+            let payload = ErrorEvent {
+                code: refusal.code(),
+                message: refusal.to_string(),
+                event,
+            };
+            Event::new("error", &payload).frame().to_vec()
+        }
+    };
+    String::from_utf8(frame).unwrap_or_default()
+}
+
+/// What answers the frame that authenticated.
+pub(super) fn authenticated(reply: &Value) -> String {
+    let envelope = success(serde_json::Map::new());
+    String::from_utf8(encode(&Reply { reply, envelope })).unwrap_or_default()
+}
+
+/// Why the server closes a socket.
+pub(super) mod close {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+    /// A code and a few words for a person.
+    pub(in super::super) type Why = (u16, &'static str);
+
+    pub(in super::super) const NO_BINARY: Why = (1003, "text frames only");
+    pub(in super::super) const NOT_UTF8: Why = (1007, "a text frame must be UTF-8");
+    pub(in super::super) const TOO_BIG: Why = (1009, "a frame has at most 64 KiB");
+    pub(in super::super) const RESTART: Why = (1012, "the server restarts");
+    pub(in super::super) const TRY_AGAIN: Why = (1013, "the server is busy");
+    pub(in super::super) const UNAUTHENTICATED: Why = (4401, "unauthenticated");
+    pub(in super::super) const TOO_LATE: Why = (4408, "no token in time");
+
+    pub(in super::super) fn frame((code, reason): Why) -> CloseFrame {
+        CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_frame_has_an_event_and_perhaps_data_and_an_id() {
+        let frame = Frame::parse(r#"{"event":"e","data":{"a":1},"id":7}"#).expect("sound");
+        assert_eq!(
+            (frame.event.as_str(), frame.data, frame.id),
+            ("e", json!({"a": 1}), Some(json!(7)))
+        );
+        let frame = Frame::parse(r#"{"event":"e"}"#).expect("sound");
+        assert_eq!((frame.data, frame.id), (Value::Null, None));
+        let frame = Frame::parse(r#"{"event":"e","id":null}"#).expect("sound");
+        assert_eq!(frame.id, Some(Value::Null));
+    }
+
+    #[test]
+    fn the_refusal_of_a_broken_frame_finds_its_way_if_it_can() {
+        let (target, refusal) = Frame::parse(r#"{"id":7,"event":3}"#).expect_err("refused");
+        assert_eq!(
+            (target.id, refusal.code()),
+            (Some(json!(7)), "validation_failed")
+        );
+        let (target, refusal) = Frame::parse("{").expect_err("refused");
+        assert_eq!((target.id, refusal.code()), (None, "malformed_json"));
+    }
+
+    #[test]
+    fn answers_repeat_the_id() {
+        let data = RawValue::from_string(r#"{"a":1}"#.to_owned()).expect("JSON");
+        assert_eq!(
+            answer(Some(&json!("x\"y")), &data).as_deref(),
+            Some(r#"{"reply":"x\"y","status":"success","data":{"a":1}}"#)
+        );
+        assert_eq!(answer(None, &data), None);
+        assert_eq!(
+            refusal(Some(&json!(7)), Some("e"), &ChatError::NotFound("user")),
+            r#"{"reply":7,"status":"error","code":"not_found","message":"There is no such user."}"#
+        );
+        assert_eq!(
+            refusal(None, Some("e"), &ChatError::UnknownEvent),
+            r#"{"event":"error","data":{"code":"unknown_event","message":"There is no such event.","event":"e"}}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,200}") {
+            drop(Frame::parse(&text));
+        }
+
+        #[test]
+        fn what_a_client_encodes_is_read(event in ".{1,40}", data in any::<i64>(), id in any::<u64>()) {
+            let text = json!({"event": event, "data": data, "id": id}).to_string();
+            let frame = Frame::parse(&text).expect("sound");
+            prop_assert_eq!(frame.event, event);
+            prop_assert_eq!(frame.data, json!(data));
+            prop_assert_eq!(frame.id, Some(json!(id)));
+        }
+    }
+}
