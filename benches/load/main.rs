@@ -1,3 +1,73 @@
-//! The load generator.
+//! The load generator. `benches/README.md` says what it measures and how to run it.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark's figures go to the terminal"
+)]
 
-fn main() {}
+mod args;
+mod hot;
+mod report;
+
+mod http;
+mod ledger;
+mod message;
+mod people;
+mod rest;
+mod scan;
+mod socket;
+
+mod check;
+mod server;
+mod usage;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Mode, Refusal};
+
+fn main() -> ExitCode {
+    let mode = match args::parse(std::env::args_os()) {
+        Ok(mode) => mode,
+        Err(Refusal::Help(text)) => {
+            println!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(Refusal::Wrong(line)) => return fail(&line),
+    };
+    match start(&mode) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("{error:#}")),
+    }
+}
+
+fn fail(reason: &str) -> ExitCode {
+    eprintln!("load: {reason}");
+    ExitCode::FAILURE
+}
+
+/// One thread is all the generator may have: the server needs the rest of the machine.
+fn start(mode: &Mode) -> Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime
+        .context("cannot start the runtime")?
+        .block_on(async {
+            let mut terminated =
+                signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+            // Dropping the run ends its server and removes its data.
+            tokio::select! {
+                done = run(mode) => done,
+                _ = tokio::signal::ctrl_c() => bail!("interrupted, no figures"),
+                _ = terminated.recv() => bail!("terminated, no figures"),
+            }
+        })
+}
+
+async fn run(mode: &Mode) -> Result<()> {
+    match mode {
+        Mode::Hot(options) => hot::run(options).await,
+    }
+}

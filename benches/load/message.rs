@@ -1,0 +1,164 @@
+//! What is sent, and how it is recognised again. A message is told by its tag, `a-00000042`: who sent it, and that
+//! person's count. The tag is the `client_message_id`, and the content starts with it.
+
+use anyhow::{Result, bail, ensure};
+
+use crate::check::Record;
+use crate::scan::Message;
+
+const DIGITS: usize = 8;
+const TAG_BYTES: usize = 2 + DIGITS;
+/// Stands in a template where the number comes.
+const BLANK: &str = "########";
+/// Command ids of `/ws` are numbers, which may not start with a zero: this goes in front of the eight digits.
+const COMMAND_ID_BASE: u64 = 100_000_000;
+
+/// A message to be sent: whose turn it is, and that person's count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) sender: u8,
+    pub(crate) number: u32,
+}
+
+/// A text with blanks for the number, filled in place: a send costs no formatting.
+#[derive(Clone, Debug)]
+pub(crate) struct Template {
+    bytes: Vec<u8>,
+    blanks: Vec<usize>,
+}
+
+impl Template {
+    fn new(text: String) -> Self {
+        let blanks = text.match_indices(BLANK).map(|(at, _)| at).collect();
+        Self {
+            bytes: text.into_bytes(),
+            blanks,
+        }
+    }
+
+    pub(crate) fn fill(&mut self, number: u32) -> &[u8] {
+        let mut digits = [b'0'; DIGITS];
+        let mut rest = number;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        for &at in &self.blanks {
+            self.bytes[at..at + DIGITS].copy_from_slice(&digits);
+        }
+        &self.bytes
+    }
+}
+
+/// One conversation's messages: who sends them, and what they look like.
+#[derive(Clone, Debug)]
+pub(crate) struct Cast {
+    /// The two people's user ids.
+    pub(crate) people: [u64; 2],
+    pub(crate) conversation: u64,
+    filler: String,
+}
+
+impl Cast {
+    /// Messages of `size` bytes of content.
+    pub(crate) fn new(people: [u64; 2], conversation: u64, size: usize) -> Self {
+        let filler = ('a'..='z')
+            .cycle()
+            .take(size.saturating_sub(TAG_BYTES))
+            .collect();
+        Self {
+            people,
+            conversation,
+            filler,
+        }
+    }
+
+    fn tag(sender: u8) -> String {
+        format!("{}-{BLANK}", char::from(b'a' + sender))
+    }
+
+    /// A send as a whole HTTP request: one write.
+    pub(crate) fn request(&self, sender: u8, host: &str, token: &str) -> Template {
+        let (
+            tag,
+            Self {
+                conversation,
+                filler,
+                ..
+            },
+        ) = (Self::tag(sender), self);
+        let body = format!(
+            r#"{{"conversation_id":{conversation},"content":"{tag}{filler}","type":"text","client_message_id":"{tag}"}}"#
+        );
+        Template::new(format!(
+            "POST /api/messages/send HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    /// A send as a frame of `/ws`.
+    pub(crate) fn frame(&self, sender: u8) -> Template {
+        let (
+            tag,
+            Self {
+                conversation,
+                filler,
+                ..
+            },
+        ) = (Self::tag(sender), self);
+        Template::new(format!(
+            r#"{{"event":"send_message","data":{{"conversationId":{conversation},"content":"{tag}{filler}","type":"text","clientMessageId":"{tag}"}},"id":1{BLANK}}}"#
+        ))
+    }
+
+    /// The number of the message that a command of `/ws` sent.
+    pub(crate) fn number_of(command_id: u64) -> Option<u32> {
+        u32::try_from(command_id.checked_sub(COMMAND_ID_BASE)?).ok()
+    }
+
+    /// Recognises a message; fails for one that this run cannot have sent.
+    pub(crate) fn record(&self, message: &Message<'_>) -> Result<Record> {
+        let tag = message.client_message_id;
+        let Some((sender, number)) = parse_tag(tag) else {
+            bail!("the server told a message that was never sent: {message:?}");
+        };
+        ensure!(
+            message.seq > 0 && message.id > 0,
+            "the server told a message without seq or id: {message:?}"
+        );
+        let (start, rest) = message
+            .content
+            .split_at_checked(TAG_BYTES)
+            .unwrap_or_default();
+        let intact = start == tag
+            && rest == self.filler.as_bytes()
+            && message.conversation_id == self.conversation
+            && message.sender_id == self.people[usize::from(sender)];
+        Ok(Record {
+            sender,
+            number,
+            seq: message.seq,
+            id: message.id,
+            intact,
+        })
+    }
+}
+
+fn parse_tag(tag: &[u8]) -> Option<(u8, u32)> {
+    let sender = match tag.first()? {
+        b'a' => 0,
+        b'b' => 1,
+        _ => return None,
+    };
+    let digits = tag.get(1..)?.strip_prefix(b"-")?;
+    if digits.len() != DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some((
+        sender,
+        digits
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')),
+    ))
+}

@@ -1,0 +1,155 @@
+//! Finds fields in JSON without building a tree: one pass, no allocation, any order of keys and any white space.
+//! The generator shares its cores with the server, so what it spends on parsing is taken from the figure.
+
+/// The fields of a message, as they stand in the text. Ids count from 1, so 0 says that a field was not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Message<'a> {
+    pub(crate) id: u64,
+    pub(crate) seq: u64,
+    pub(crate) sender_id: u64,
+    pub(crate) conversation_id: u64,
+    pub(crate) content: &'a [u8],
+    pub(crate) client_message_id: &'a [u8],
+}
+
+/// What a frame of `/ws` says, as far as the generator cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frame<'a> {
+    /// The answer to the command with this `id`.
+    Reply {
+        id: u64,
+        message: Message<'a>,
+    },
+    NewMessage(Message<'a>),
+    /// Any other event.
+    Other,
+    /// An `error` event, or a reply that is not a success.
+    Failure,
+    /// Not JSON, or neither event nor reply.
+    Unreadable,
+}
+
+/// Reads a frame of `/ws`.
+pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
+    let (mut event, mut reply, mut status): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
+    let (mut data, mut inner) = (Message::default(), Message::default());
+    let walked = walk(text, |depth, key, value| match (depth, key) {
+        (1, b"event") => event = value,
+        (1, b"reply") => reply = value,
+        (1, b"status") => status = value,
+        (2, _) => data.take(key, value),
+        (3, _) => inner.take(key, value),
+        _ => {}
+    });
+    match (walked, event, status) {
+        (None, ..) => Frame::Unreadable,
+        (_, b"new_message", _) => Frame::NewMessage(inner),
+        (_, b"error", _) => Frame::Failure,
+        (_, b"", b"success") if !reply.is_empty() => Frame::Reply {
+            id: number(reply),
+            message: data,
+        },
+        (_, b"", _) if !reply.is_empty() => Frame::Failure,
+        (_, b"", _) => Frame::Unreadable,
+        _ => Frame::Other,
+    }
+}
+
+/// Reads the message out of a REST answer; `None` when it is not JSON.
+pub(crate) fn answer(text: &[u8]) -> Option<Message<'_>> {
+    let mut data = Message::default();
+    walk(text, |depth, key, value| {
+        if depth == 2 {
+            data.take(key, value);
+        }
+    })?;
+    Some(data)
+}
+
+impl<'a> Message<'a> {
+    fn take(&mut self, key: &[u8], value: &'a [u8]) {
+        match key {
+            b"id" => self.id = number(value),
+            b"seq" => self.seq = number(value),
+            b"sender_id" => self.sender_id = number(value),
+            b"conversation_id" => self.conversation_id = number(value),
+            b"content" => self.content = value,
+            b"client_message_id" => self.client_message_id = value,
+            _ => {}
+        }
+    }
+}
+
+/// Tells every scalar member with its depth, its key and its value (strings as they stand between the quotes).
+/// `None` when brackets or quotes do not close.
+fn walk<'a>(text: &'a [u8], mut told: impl FnMut(usize, &'a [u8], &'a [u8])) -> Option<()> {
+    let (mut depth, mut at) = (0_usize, 0);
+    let mut key: Option<&[u8]> = None;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                key = None;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+            }
+            b'"' => {
+                let end = closing_quote(text, at + 1)?;
+                let string = &text[at + 1..end];
+                at = skip_space(text, end + 1);
+                if text.get(at) == Some(&b':') {
+                    key = Some(string);
+                    at += 1;
+                } else if let Some(key) = key.take() {
+                    told(depth, key, string);
+                }
+            }
+            b',' | b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+            _ => {
+                let rest = &text[at + 1..];
+                let length = rest
+                    .iter()
+                    .position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n'))?;
+                let end = at + 1 + length;
+                if let Some(key) = key.take() {
+                    told(depth, key, &text[at..end]);
+                }
+                at = end;
+            }
+        }
+    }
+    (depth == 0 && at > 0).then_some(())
+}
+
+fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += text
+            .get(at..)?
+            .iter()
+            .position(|&b| b == b'"' || b == b'\\')?;
+        if text[at] == b'"' {
+            return Some(at);
+        }
+        at += 2; // a backslash and what it escapes
+    }
+}
+
+fn skip_space(text: &[u8], from: usize) -> usize {
+    let space = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
+    from + text[from..].iter().take_while(space).count()
+}
+
+/// A count in decimal digits; 0 for anything else.
+fn number(digits: &[u8]) -> u64 {
+    digits
+        .iter()
+        .try_fold(0_u64, |sum, &b| {
+            let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
+            sum.checked_mul(10)?.checked_add(digit)
+        })
+        .unwrap_or(0)
+}
