@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 /// http://localhost:3000 with an embedded database in the working directory.
 #[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
 #[derive(Clone, Debug, Parser)]
-#[command(name = "duologue", version, about, long_about = None)]
+#[command(name = "duologue", version)]
 pub struct Config {
     /// The address and port to listen on
     #[arg(long, env, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
@@ -40,7 +40,13 @@ pub struct Config {
     pub web_root: Option<PathBuf>,
 
     /// Quotas that answer 429; "off" is for benchmarks and tests. Admission (503) always stands
-    #[arg(long, env, value_name = "ON|OFF", default_value = "on")]
+    #[arg(
+        long,
+        env,
+        value_name = "ON|OFF",
+        default_value = "on",
+        ignore_case = true
+    )]
     pub rate_limits: Switch,
 
     /// How long a token is good for, such as 7d or 12h

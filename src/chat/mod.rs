@@ -160,3 +160,6 @@ fn give_back(error: MessagingErr<ConversationMsg>) -> Result<ConversationMsg, Ch
         MessagingErr::ChannelClosed | MessagingErr::InvalidActorType => Err(ChatError::Overloaded),
     }
 }
+
+#[cfg(test)]
+mod tests;

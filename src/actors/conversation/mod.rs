@@ -85,6 +85,10 @@ pub(crate) enum ConversationMsg {
     // Told by the supervisor.
     /// Nothing has been heard of this conversation for a while.
     RetireIfIdle,
+
+    /// Told by tests: fail.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Which page of history.
@@ -260,6 +264,8 @@ fn refuse(msg: ConversationMsg, error: &ChatError) {
         | ConversationMsg::Settled(_)
         | ConversationMsg::TypingRings { .. }
         | ConversationMsg::RetireIfIdle => {}
+        #[cfg(test)]
+        ConversationMsg::Panic => {}
     }
 }
 

@@ -116,6 +116,8 @@ impl Room {
             ConversationMsg::Settled(outcome) => return self.settle(myself, outcome),
             ConversationMsg::TypingRings { side } => self.typing_rings(myself, side, now),
             ConversationMsg::RetireIfIdle => {}
+            #[cfg(test)]
+            ConversationMsg::Panic => panic!("a test asked for it"),
         }
         self.hand_over(myself);
         Fate::GoesOn

@@ -35,7 +35,7 @@ impl Room {
         if messages.is_empty() && !moves.iter().any(Move::is_some) {
             // Reads that move nothing: there is nothing to write and nothing to tell.
             let (_, reads) = self.marks.committed();
-            return self.answer_reads(reads);
+            return self.answer_reads(reads, Timestamp(now));
         }
         let append = Box::new(Append {
             conversation: self.id,
@@ -148,7 +148,8 @@ impl Room {
                 ask.answer(judged(&verdict, |message| encode(message, &context)));
             }
         }
-        self.answer_reads(reads);
+        let read_at = Timestamp(wall_clock());
+        self.answer_reads(reads, read_at);
         for side in [0, 1] {
             if senders[side] {
                 self.stop_typing(side);
@@ -165,7 +166,7 @@ impl Room {
         } else {
             self.tell_own_counts(count_moved, unread, &context);
         }
-        self.tell_moves(moves);
+        self.tell_moves(moves, read_at);
     }
 
     /// Tells each person's own sessions that a read of theirs has changed what is unread.
@@ -182,7 +183,7 @@ impl Room {
     }
 
     /// Tells the other how far each has read and received.
-    fn tell_moves(&self, moves: [Move; 2]) {
+    fn tell_moves(&self, moves: [Move; 2], read_at: Timestamp) {
         for (side, moved) in moves.into_iter().enumerate() {
             let user_id = self.pair.both()[side];
             if moved.passes {
@@ -190,7 +191,7 @@ impl Room {
                     conversation_id: self.id,
                     user_id,
                     last_read_seq: moved.to.read,
-                    read_at: Timestamp(wall_clock()),
+                    read_at,
                 };
                 let event = Arc::new(Event::new("messages_read", &payload));
                 self.notify(1 - side, &event, MergeKey::Read(self.id, user_id));
@@ -214,13 +215,13 @@ impl Room {
         }
     }
 
-    fn answer_reads(&self, reads: Vec<Read<Ask<ReadMark>>>) {
+    fn answer_reads(&self, reads: Vec<Read<Ask<ReadMark>>>, read_at: Timestamp) {
         for Read { side, reply, .. } in reads {
             reply.answer(Ok(ReadMark {
                 conversation_id: self.id,
                 last_read_seq: self.marks.at(side).read,
                 unread_count: self.unread(side),
-                read_at: Timestamp(wall_clock()),
+                read_at,
             }));
         }
     }

@@ -16,7 +16,7 @@ use crate::transport::Gateway;
 use crate::transport::dispatch::{Answer, Begun, begin};
 use crate::transport::heartbeat::{Beat, Heartbeat};
 use crate::transport::pipeline::{Pipeline, Work};
-use crate::transport::upgrade::Socket;
+use crate::transport::upgrade::{Socket, end};
 use crate::wire::command::Command;
 
 /// How many bytes of events are written with one flush.
@@ -66,11 +66,8 @@ impl Connection {
 
     /// Serves until the end, and tells the session how that came.
     pub(super) async fn run(mut self) {
-        let end = match self.serve().await {
-            Ok(never) => never,
-            Err(end) => end,
-        };
-        let how = match end {
+        let (Ok(why) | Err(why)) = self.serve().await;
+        let how = match why {
             End::Closed(how) => {
                 // The closing handshake is the library's; it needs one more write.
                 let time = self.gateway.limits.discard_time;
@@ -78,7 +75,7 @@ impl Connection {
                 how
             }
             End::Refused(why) => {
-                super::end(&mut self.socket, why, &self.gateway.limits).await;
+                end(&mut self.socket, why.into(), &self.gateway.limits).await;
                 Ending::BrokenOff
             }
             End::Lost => Ending::BrokenOff,

@@ -92,20 +92,23 @@ pub(super) mod close {
     use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
     /// A code and a few words for a person.
-    pub(in super::super) type Why = (u16, &'static str);
+    #[derive(Clone, Copy, Debug)]
+    pub(in super::super) struct Why(u16, &'static str);
 
-    pub(in super::super) const NO_BINARY: Why = (1003, "text frames only");
-    pub(in super::super) const NOT_UTF8: Why = (1007, "a text frame must be UTF-8");
-    pub(in super::super) const TOO_BIG: Why = (1009, "a frame has at most 64 KiB");
-    pub(in super::super) const RESTART: Why = (1012, "the server restarts");
-    pub(in super::super) const TRY_AGAIN: Why = (1013, "the server is busy");
-    pub(in super::super) const UNAUTHENTICATED: Why = (4401, "unauthenticated");
-    pub(in super::super) const TOO_LATE: Why = (4408, "no token in time");
+    pub(in super::super) const NO_BINARY: Why = Why(1003, "text frames only");
+    pub(in super::super) const NOT_UTF8: Why = Why(1007, "a text frame must be UTF-8");
+    pub(in super::super) const TOO_BIG: Why = Why(1009, "a frame has at most 64 KiB");
+    pub(in super::super) const RESTART: Why = Why(1012, "the server restarts");
+    pub(in super::super) const TRY_AGAIN: Why = Why(1013, "the server is busy");
+    pub(in super::super) const UNAUTHENTICATED: Why = Why(4401, "unauthenticated");
+    pub(in super::super) const TOO_LATE: Why = Why(4408, "no token in time");
 
-    pub(in super::super) fn frame((code, reason): Why) -> CloseFrame {
-        CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
+    impl From<Why> for CloseFrame {
+        fn from(Why(code, reason): Why) -> Self {
+            Self {
+                code: code.into(),
+                reason: reason.into(),
+            }
         }
     }
 }

@@ -12,9 +12,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::Gateway;
 use super::caller::{bearer, bearer_protocol};
 use super::rest::answer::Refusal;
-use super::upgrade::{Socket, Upgrade, discard};
+use super::upgrade::{Socket, Upgrade, end};
 use crate::chat::Caller;
-use crate::config::Limits;
 use crate::error::ChatError;
 use connection::Connection;
 use frame::{Frame, close};
@@ -74,7 +73,7 @@ async fn serve(gateway: Gateway, upgrade: Upgrade, caller: Option<Caller>) {
             }
             connection.run().await;
         }
-        Err(_) => end(&mut socket, close::TRY_AGAIN, &gateway.limits).await,
+        Err(_) => end(&mut socket, close::TRY_AGAIN.into(), &gateway.limits).await,
     }
 }
 
@@ -91,26 +90,26 @@ async fn authenticate(
         let frame = tokio::select! {
             frame = socket.next() => frame,
             () = &mut deadline => {
-                end(socket, close::TOO_LATE, limits).await;
+                end(socket, close::TOO_LATE.into(), limits).await;
                 return None;
             }
             () = gateway.life.draining.cancelled() => {
-                end(socket, close::RESTART, limits).await;
+                end(socket, close::RESTART.into(), limits).await;
                 return None;
             }
         };
         let text = match frame? {
             Ok(Message::Text(text)) if text.len() <= limits.body_bytes => text,
             Ok(Message::Text(_)) | Err(Error::Capacity(_)) => {
-                end(socket, close::TOO_BIG, limits).await;
+                end(socket, close::TOO_BIG.into(), limits).await;
                 return None;
             }
             Ok(Message::Binary(_)) => {
-                end(socket, close::NO_BINARY, limits).await;
+                end(socket, close::NO_BINARY.into(), limits).await;
                 return None;
             }
             Err(Error::Utf8(_)) => {
-                end(socket, close::NOT_UTF8, limits).await;
+                end(socket, close::NOT_UTF8.into(), limits).await;
                 return None;
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
@@ -127,7 +126,7 @@ async fn authenticate(
                 let answer = frame::refusal(id.as_ref(), event.as_deref(), &refusal);
                 drop(socket.send(Message::text(answer)).await);
                 if fatal {
-                    end(socket, close::UNAUTHENTICATED, limits).await;
+                    end(socket, close::UNAUTHENTICATED.into(), limits).await;
                     return None;
                 }
             }
@@ -151,14 +150,4 @@ async fn identify(
         let fatal = refusal == ChatError::Unauthenticated;
         (refusal, Some(event), fatal)
     })
-}
-
-/// Says why, and closes; what the peer still sends is dropped, so that it hears it.
-async fn end(socket: &mut Socket, why: close::Why, limits: &Limits) {
-    let closing = async {
-        drop(socket.send(Message::Close(Some(close::frame(why)))).await);
-        discard(socket, limits).await;
-    };
-    let time = limits.discard_time + limits.discard_time;
-    drop(tokio::time::timeout(time, closing).await);
 }

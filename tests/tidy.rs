@@ -1,0 +1,223 @@
+//! The house rules, as a test: who may import whom, how large a room may be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a file, and columns of a line.
+const LINES_MAX: usize = 400;
+const COLUMNS_MAX: usize = 120;
+
+/// Each room and the rooms that it may name. The vocabulary (`wire`, `error`, `config`, `entities`)
+/// may be named by all, and names nothing but itself.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("app", &["transport", "chat", "actors", "store", "auth"]),
+    ("transport", &["chat", "actors"]),
+    ("chat", &["actors", "store", "auth"]),
+    ("actors", &["store", "auth"]),
+    ("store", &[]),
+    ("auth", &[]),
+    ("wire", &[]),
+    ("error", &[]),
+    ("config", &[]),
+    ("telemetry", &[]),
+];
+
+const VOCABULARY: &[&str] = &["wire", "error", "config"];
+
+/// Crates and the only rooms that may name them.
+const CRATES: &[(&str, &[&str])] = &[
+    ("sea_orm", &["store"]),
+    ("sqlx", &["store"]),
+    ("migration", &["store"]),
+    ("axum", &["transport"]),
+    ("hyper", &["transport"]),
+    ("tokio_tungstenite", &["transport"]),
+    ("ractor", &["actors", "chat", "app"]),
+    ("dashmap", &["actors"]),
+    ("argon2", &["auth"]),
+    ("jsonwebtoken", &["auth"]),
+    ("anyhow", &["app", "auth"]),
+    ("clap", &["config"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(directory)];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = fs::read_to_string(&path).expect("text");
+                found.push((path.strip_prefix(root()).expect("below").to_owned(), text));
+            }
+        }
+    }
+    found
+}
+
+/// The room that a file of `src` belongs to; `main` and `lib` stand above all.
+fn room(path: &Path) -> Option<&'static str> {
+    let name = path.iter().nth(1)?.to_str()?.trim_end_matches(".rs");
+    ROOMS
+        .iter()
+        .map(|(room, _)| *room)
+        .find(|room| *room == name)
+}
+
+/// Whether a line of code, not of comment, names `what` as a path.
+fn names(line: &str, what: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices(what).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+            && code[at + what.len()..].starts_with("::")
+    })
+}
+
+#[test]
+fn imports_go_one_way() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources("src") {
+        let Some(room) = room(&path) else { continue };
+        let may = ROOMS
+            .iter()
+            .find(|(name, _)| *name == room)
+            .expect("a room")
+            .1;
+        for (line, other) in text
+            .lines()
+            .flat_map(|line| ROOMS.iter().map(move |r| (line, r.0)))
+        {
+            let named = line
+                .split("//")
+                .next()
+                .unwrap_or_default()
+                .contains(&format!("crate::{other}"));
+            let fine = other == room || VOCABULARY.contains(&other) || may.contains(&other);
+            if named && !fine {
+                wrong.push(format!("{}: {line}", path.display()));
+            }
+        }
+        for (foreign, rooms) in CRATES {
+            for line in text.lines().filter(|line| names(line, foreign)) {
+                if !rooms.contains(&room) {
+                    wrong.push(format!("{}: {line}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "forbidden imports:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn rooms_are_small() {
+    let mut wrong = Vec::new();
+    for directory in ["src", "entities", "migration", "tests", "benches"] {
+        for (path, text) in sources(directory) {
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                wrong.push(format!("{} has {lines} lines", path.display()));
+            }
+            for (number, line) in text.lines().enumerate() {
+                // A text may be as long as what it quotes.
+                if line.chars().count() > COLUMNS_MAX && !line.contains('"') {
+                    wrong.push(format!("{}:{} is too long", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "too large:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let mut wrong = Vec::new();
+    // In pieces, so that this file does not find itself.
+    let left = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("#[ign", "ore"),
+    ];
+    for directory in ["src", "entities", "migration", "tests", "benches"] {
+        for (path, text) in sources(directory) {
+            for word in left {
+                if text.contains(word) {
+                    wrong.push(format!("{}: {word}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "left behind:\n{}", wrong.join("\n"));
+}
+
+/// Addresses that need no token (contract, "Conventions").
+const OPEN: &[&str] = &[
+    "/api/auth/register",
+    "/api/auth/login",
+    "/health/live",
+    "/health/ready",
+];
+
+#[tokio::test]
+async fn every_route_is_refused_without_a_token() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = duologue::config::Config::for_test(directory.path());
+    let listener = tokio::net::TcpListener::bind(&config.listen)
+        .await
+        .expect("a port");
+    let app = duologue::app::App::start(config, listener)
+        .await
+        .expect("started");
+    let table = fs::read_to_string(root().join("src/transport/rest/mod.rs")).expect("the table");
+    let routes = routes(&table);
+    assert!(
+        routes.len() >= 15,
+        "the table of routes was not understood: {routes:?}"
+    );
+    let client = reqwest::Client::new();
+    for (path, method) in routes
+        .iter()
+        .filter(|(path, _)| !OPEN.contains(&path.as_str()))
+    {
+        let url = format!("http://{}{}", app.address(), path.replace("{id}", "1"));
+        let method: reqwest::Method = method.to_uppercase().parse().expect("a method");
+        let answer = client
+            .request(method.clone(), &url)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 401, "{method} {path}");
+        let body = answer.text().await.expect("a body");
+        assert!(
+            body.contains(r#""code":"unauthenticated""#),
+            "{method} {path}: {body}"
+        );
+    }
+    app.drain().await;
+}
+
+/// Each address of the table and a method that it takes, read from the source, so that a new route
+/// is tested without being listed twice.
+fn routes(table: &str) -> Vec<(String, String)> {
+    let mut routes = Vec::new();
+    for route in table.split(".route(").skip(1) {
+        let Some(path) = route.split('"').nth(1) else {
+            continue;
+        };
+        let handlers = route.split(".route").next().unwrap_or_default();
+        for method in ["get", "post", "put", "delete", "patch"] {
+            let called = handlers.contains(&format!(" {method}("))
+                || handlers.contains(&format!(".{method}("));
+            if called && path.starts_with('/') && path != "/" {
+                routes.push((path.to_owned(), method.to_owned()));
+            }
+        }
+    }
+    routes
+}
