@@ -1,6 +1,7 @@
 //! The server as a whole: the same for `main`, the tests and the benches.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,11 @@ impl App {
             acquire_timeout: limits.reader_wait,
             ..StoreOptions::new(&config.database_url)
         };
-        let secret_file = auth::secret_file(&options.path()?);
+        let database = options.path()?;
+        if let Some(web_root) = &config.web_root {
+            keep_apart(web_root, &database)?;
+        }
+        let secret_file = auth::secret_file(&database);
         let secret = auth::secret(config.jwt_secret.as_deref(), &secret_file)?;
         let tokens = Tokens::new(&secret, config.token_ttl);
         let store = Store::open(&options).await?;
@@ -67,7 +72,7 @@ impl App {
             anyhow::bail!("the supervisor ended at once");
         };
         let life = Life::default();
-        let chat = Chat::new(neighbours, tokens);
+        let chat = Chat::new(neighbours, tokens, life.tasks.clone());
         let gateway = Gateway::new(chat, &config, Arc::clone(&limits), life.clone());
         let router = gateway.router(&config);
         let drain_time = limits.drain_time;
@@ -122,7 +127,37 @@ impl App {
             _ => tracing::warn!("what was left could not be settled in time"),
         }
         self.supervisor.stop(None);
-        self.store.close().await;
+        if timeout(CLOSING, self.store.close()).await.is_err() {
+            // What was acknowledged is on disk; the next start tidies up.
+            tracing::warn!("the database could not be closed in time");
+        }
         tracing::info!("drained");
     }
+}
+
+/// How long the database may take to move its log into its file.
+const CLOSING: Duration = Duration::from_millis(1_500);
+
+/// Whoever serves a folder serves everything in it: the database and its secret must not be there.
+fn keep_apart(web_root: &Path, database: &Path) -> anyhow::Result<()> {
+    let shown = web_root.display();
+    let is_directory = web_root.is_dir();
+    anyhow::ensure!(is_directory, "the web root {shown} is no directory");
+    let web_root = web_root.canonicalize();
+    let web_root = web_root.with_context(|| format!("cannot read the web root {shown}"))?;
+    let folder = match database.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // One that is not there yet is told of when the database is opened.
+    let inside = folder
+        .canonicalize()
+        .is_ok_and(|folder| folder.starts_with(&web_root));
+    anyhow::ensure!(
+        !inside,
+        "the database {} lies in the web root {shown}, where everybody could read it: \
+         keep them apart",
+        database.display()
+    );
+    Ok(())
 }

@@ -117,9 +117,9 @@ struct Claims {
         dead_code,
         reason = "its type is checked here, its value by the library"
     )]
-    exp: u64,
+    exp: f64,
     #[serde(default)]
-    iat: u64,
+    iat: f64,
 }
 
 #[derive(Serialize)]
@@ -183,7 +183,8 @@ impl Tokens {
         }
         Ok(Bearer {
             user: UserId(user),
-            issued_at: i64::try_from(claims.iat).map_err(|_| refused())?,
+            // A NumericDate may have a fraction (RFC 7519, 2); what is out of range saturates.
+            issued_at: claims.iat as i64,
         })
     }
 }
@@ -252,7 +253,11 @@ fn make(file: &Path) -> io::Result<Vec<u8>> {
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".new");
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut handle = options.open(&unfinished)?;
     writeln!(handle, "{secret}")?;
     handle.sync_all()?;
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_token_minted_elsewhere_with_the_same_secret_counts() {
-        let claims = json!({"sub": "7", "exp": NOW, "aud": "elsewhere"});
+        let claims = json!({"sub": "7", "exp": 4e9 + 0.5, "iat": 1.5, "aud": "elsewhere"});
         let bearer = tokens().verify(&minted(Algorithm::HS256, &claims, SECRET));
         assert_eq!(bearer.expect("counts").user, UserId(7));
     }

@@ -105,7 +105,7 @@ pub struct Limits {
 
     /// What may wait to be written to one session; one message more ends it.
     pub outbox_bytes: usize,
-    /// How long a write to a socket may make no progress.
+    /// How long what is written to a socket at once may take to leave.
     pub write_timeout: Duration,
     /// How long a new plain WebSocket may take to authenticate.
     pub authenticate_timeout: Duration,
@@ -128,8 +128,13 @@ pub struct Limits {
     pub tail_bytes: usize,
     /// Messages that one conversation hands to the journal at once.
     pub batch_max: usize,
+    /// The bytes of their contents, beyond one message. Encoded they may be six times as many,
+    /// and must fit into an outbox that is not empty.
+    pub batch_bytes: usize,
     /// Messages and positions that one transaction holds.
     pub transaction_max: usize,
+    /// The bytes of their contents, beyond one batch.
+    pub transaction_bytes: usize,
 
     /// Connections to the database that read.
     pub readers_max: u32,
@@ -169,10 +174,12 @@ impl Default for Limits {
             tail_max: 128,
             tail_bytes: 32 << 10,
             batch_max: 256,
+            batch_bytes: 64 << 10,
             transaction_max: 1_024,
+            transaction_bytes: 4 << 20,
             readers_max: 4,
             reader_wait: seconds(5),
-            drain_time: seconds(8),
+            drain_time: seconds(7),
         }
     }
 }

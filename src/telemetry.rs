@@ -4,12 +4,27 @@ use tracing_subscriber::EnvFilter;
 
 /// What is logged when `RUST_LOG` says nothing else. Our actors' library and the database driver
 /// speak at "info" of things that are ours to tell.
-const DEFAULT_FILTER: &str = "info,ractor=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn";
+const DEFAULT_FILTER: &str = "info,ractor=warn,sea_orm_migration=warn";
+
+/// Libraries that could tell frames and statements, and with them content and tokens.
+const DISCREET: [&str; 5] = [
+    "tungstenite",
+    "tokio_tungstenite",
+    "hyper",
+    "sqlx",
+    "sea_orm",
+];
 
 /// Starts logging for the process. `RUST_LOG` chooses what is told.
 pub fn start() {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter = DISCREET.iter().fold(filter, |filter, library| {
+        match format!("{library}=warn").parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        }
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

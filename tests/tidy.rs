@@ -11,7 +11,7 @@ const COLUMNS_MAX: usize = 120;
 /// may be named by all, and names nothing but itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["transport", "chat", "actors", "store", "auth"]),
-    ("transport", &["chat", "actors"]),
+    ("transport", &["chat"]),
     ("chat", &["actors", "store", "auth"]),
     ("actors", &["store", "auth"]),
     ("store", &[]),

@@ -8,11 +8,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use super::conversation::ConversationMsg;
-use super::{answer, tell};
+use super::{answer, beside, tell};
 use crate::store::{Append, LastSeen, Message, Store, StoreError};
 
 /// What may be told to the journal, or asked of it.
@@ -26,8 +27,8 @@ pub(crate) enum JournalMsg {
     LastSeen(LastSeen),
     /// Answers once everything that was handed over before is settled.
     Fence { reply: RpcReplyPort<()> },
-    /// The transaction under way has ended.
-    Finished(Vec<Settlement>),
+    /// The transaction under way has ended; `None` if that cannot be told, because it panicked.
+    Finished(Option<Vec<Settlement>>),
 }
 
 /// What became of one conversation's batch.
@@ -55,6 +56,28 @@ pub(crate) struct Journal {
     pub(crate) store: Store,
     /// Messages that one transaction takes at most, as long as single batches are smaller.
     pub(crate) transaction_max: usize,
+    /// Bytes of their contents.
+    pub(crate) transaction_bytes: usize,
+    pub(crate) health: Arc<Health>,
+}
+
+/// Whether the last write went to the disk. The journal notes it, `/health/ready` tells it.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    failed: AtomicBool,
+}
+
+impl Health {
+    pub(crate) fn note(&self, written: Result<(), &StoreError>) {
+        // A refused statement says nothing of the disk.
+        if !matches!(written, Err(StoreError::Failed(_))) {
+            self.failed.store(written.is_err(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        !self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// What waits for the disk.
@@ -103,10 +126,11 @@ impl Actor for Journal {
             JournalMsg::Append { append, from } => state.queue(Work::Append(append, from)),
             JournalMsg::LastSeen(last_seen) => state.queue(Work::LastSeen(last_seen)),
             JournalMsg::Fence { reply } => state.queue(Work::Fence(reply)),
-            JournalMsg::Finished(settled) => state.finish(settled),
+            JournalMsg::Finished(Some(settled)) => state.finish(settled),
+            JournalMsg::Finished(None) => return Err("a transaction panicked".into()),
         };
         // First the next transaction, so that the disk never waits; then the news.
-        if let Some(next) = state.next(self.transaction_max) {
+        if let Some(next) = state.next(self.transaction_max, self.transaction_bytes) {
             self.run(next, myself);
         }
         for Settlement { from, outcome } in settled {
@@ -119,9 +143,9 @@ impl Actor for Journal {
 impl Journal {
     /// Runs one transaction beside the actor, which goes on collecting.
     fn run(&self, transaction: Transaction, myself: ActorRef<JournalMsg>) {
-        let store = self.store.clone();
-        tokio::spawn(async move {
-            let settled = commit(&store, transaction).await;
+        let (store, health) = (self.store.clone(), Arc::clone(&self.health));
+        let work = async move { commit(&store, &health, transaction).await };
+        beside(work, move |settled| {
             tell(&myself, JournalMsg::Finished(settled));
         });
     }
@@ -142,17 +166,19 @@ impl State {
     }
 
     /// The next transaction, unless one runs or nothing waits.
-    fn next(&mut self, most: usize) -> Option<Transaction> {
+    fn next(&mut self, rows_max: usize, bytes_max: usize) -> Option<Transaction> {
         if self.busy {
             return None;
         }
         let mut next = Transaction::default();
-        let mut rows = 0;
-        while rows < most {
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < rows_max && bytes < bytes_max {
             match self.waiting.pop_front() {
                 None => break,
                 Some(Work::Append(append, from)) => {
                     rows += append.messages.len().max(1);
+                    let contents = append.messages.iter().map(|one| one.content.len());
+                    bytes += contents.sum::<usize>();
                     next.appends.push((append, from));
                 }
                 Some(Work::LastSeen(last_seen)) => {
@@ -169,11 +195,13 @@ impl State {
 }
 
 /// Commits everything at once; if that is refused, finds out whose fault it is.
-async fn commit(store: &Store, transaction: Transaction) -> Vec<Settlement> {
+async fn commit(store: &Store, health: &Health, transaction: Transaction) -> Vec<Settlement> {
     let Transaction { appends, last_seen } = transaction;
     let (appends, askers): (Vec<_>, Vec<_>) = appends.into_iter().unzip();
     let all: Vec<&Append> = appends.iter().map(AsRef::as_ref).collect();
-    let outcomes = match store.append(&all, &last_seen).await {
+    let written = store.append(&all, &last_seen).await;
+    health.note(written.as_ref().copied());
+    let outcomes = match written {
         Ok(()) => all.iter().map(|_| Outcome::Committed).collect(),
         Err(StoreError::Failed(cause)) => {
             let error = StoreError::Failed(cause);
@@ -214,16 +242,22 @@ async fn in_parts(
         .filter(|(_, outcome)| outcome.is_none())
         .map(|(append, _)| *append)
         .collect();
-    let together = rest.len() < all.len() && store.append(&rest, last_seen).await.is_ok();
+    let shared = match rest.len() < all.len() {
+        true => store.append(&rest, last_seen).await,
+        false => Err(why.clone()),
+    };
     for (append, outcome) in std::iter::zip(all, &mut outcomes) {
         if outcome.is_none() {
-            *outcome = Some(match together {
-                true => Outcome::Committed,
-                false => alone(store, append).await,
+            *outcome = Some(match &shared {
+                Ok(()) => Outcome::Committed,
+                Err(StoreError::Failed(_)) => alone(store, append).await,
+                Err(error) => failed(error),
             });
         }
     }
-    if !together && let Err(error) = store.append(&[], last_seen).await {
+    if let Err(StoreError::Failed(_)) = shared
+        && let Err(error) = store.append(&[], last_seen).await
+    {
         tracing::error!(error = error_chain(&error), "cannot note who was seen last");
     }
     outcomes.into_iter().flatten().collect()

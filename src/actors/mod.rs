@@ -45,7 +45,7 @@ use crate::config::Limits;
 use crate::error::ChatError;
 use crate::store::{Store, StoreError};
 use directory::Directory;
-use journal::JournalMsg;
+use journal::{Health, JournalMsg};
 use people::People;
 use presence::PresenceMsg;
 use supervisor::SupervisorMsg;
@@ -67,8 +67,13 @@ impl<T: Send + 'static> Ask<T> {
         Self { port, _permit }
     }
 
+    /// Answers, and says whether anybody still waited.
+    pub(crate) fn settle(self, result: Result<T, ChatError>) -> bool {
+        self.port.send(result).is_ok()
+    }
+
     pub(crate) fn answer(self, result: Result<T, ChatError>) {
-        answer(self.port, result);
+        self.settle(result);
     }
 }
 
@@ -82,6 +87,16 @@ pub(crate) fn tell<M: Message>(actor: &ActorRef<M>, msg: M) {
     drop(actor.cast(msg));
 }
 
+/// Does work that would hold up an actor beside it; `done` tells the actor of its end, with
+/// `None` if it panicked.
+pub(crate) fn beside<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+    done: impl FnOnce(Option<T>) + Send + 'static,
+) {
+    let work = tokio::spawn(work);
+    tokio::spawn(async move { done(work.await.ok()) });
+}
+
 /// What every actor is given to know its neighbours.
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbours {
@@ -91,6 +106,7 @@ pub(crate) struct Neighbours {
     pub(crate) journal: ActorRef<JournalMsg>,
     pub(crate) presence: ActorRef<PresenceMsg>,
     pub(crate) store: Store,
+    pub(crate) health: Arc<Health>,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -108,9 +124,15 @@ impl From<StoreError> for ChatError {
     fn from(error: StoreError) -> Self {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::error!(%error, cause, "the store failed");
-        match error {
-            StoreError::Unavailable(_) => Self::Overloaded,
-            StoreError::Failed(_) | StoreError::Unknown(_) => Self::Internal,
-        }
+        refusal(&error)
+    }
+}
+
+/// What a client hears of `error`, whose cause is in the log. A write of which nobody knows
+/// whether it is on disk is to be tried again too: its key tells.
+pub(crate) fn refusal(error: &StoreError) -> ChatError {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Unknown(_) => ChatError::Overloaded,
+        StoreError::Failed(_) => ChatError::Internal,
     }
 }

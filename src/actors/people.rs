@@ -65,7 +65,7 @@ impl People {
             return Ok(None);
         };
         let person = Arc::new(Person::from(account));
-        // If an update came in between, its entry is newer than what was read here, and stays.
+        // If an update came in between, what was read here is not kept.
         if guard.insert(Arc::clone(&person)).is_err() {
             return Ok(self.cache.get(&id).or(Some(person)));
         }
@@ -89,12 +89,16 @@ impl People {
         self.cache.get(&id)
     }
 
-    /// Changes what is in memory of `id`, after the change is on its way to the database.
+    /// Changes what is in memory of `id`, after the change is on its way to the database. Only
+    /// presence does, so no two changes cross.
     pub(crate) fn update(&self, id: UserId, change: impl FnOnce(&mut Person)) {
         if let Some(person) = self.cache.get(&id) {
             let mut changed = Person::clone(&person);
             change(&mut changed);
             self.cache.insert(id, Arc::new(changed));
+        } else {
+            // Somebody may be reading what was there before: that must not be kept.
+            self.cache.remove(&id);
         }
     }
 }

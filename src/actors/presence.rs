@@ -20,7 +20,7 @@ use super::journal::JournalMsg;
 use super::people::{People, Person};
 use super::session::outbox::MergeKey;
 use super::session::{Ending, Notice, SessionMsg};
-use super::{Ask, answer, tell, wall_clock};
+use super::{Ask, answer, beside, tell, wall_clock};
 use crate::config::Limits;
 use crate::store::{LastSeen, Store};
 use crate::wire::event::{Event, UserStatusChanged};
@@ -244,12 +244,15 @@ impl Presence {
             };
             state.asking += 1;
             let (store, myself) = (self.store.clone(), myself.clone());
-            tokio::spawn(async move {
+            let work = async move {
                 let peers = store.peers(user).await;
                 let peers = peers.inspect_err(|error| {
                     tracing::warn!(%error, user = user.0, "cannot tell a change of status");
                 });
-                let peers = peers.ok();
+                peers.ok()
+            };
+            beside(work, move |peers| {
+                let peers = peers.flatten();
                 tell(&myself, PresenceMsg::PeersFound { user, peers });
             });
         }

@@ -19,7 +19,7 @@ use ractor::{
 
 use super::conversation::{self, Conversation, ConversationMsg, Leftovers, lock};
 use super::directory::{Address, Directory};
-use super::journal::{Journal, JournalMsg};
+use super::journal::{Health, Journal, JournalMsg};
 use super::people::{People, Person};
 use super::presence::{Presence, PresenceMsg};
 use super::session::outbox::Outbox;
@@ -95,9 +95,12 @@ impl Actor for Supervisor {
     ) -> Result<State, ActorProcessingErr> {
         let directory = Arc::new(Directory::new());
         let people = Arc::new(People::new(store.clone(), limits.people_max));
+        let health = Arc::new(Health::default());
         let journal = Journal {
             store: store.clone(),
             transaction_max: limits.transaction_max,
+            transaction_bytes: limits.transaction_bytes,
+            health: Arc::clone(&health),
         };
         let (journal, _) = Actor::spawn_linked(None, journal, (), myself.get_cell()).await?;
         let presence = Presence {
@@ -117,6 +120,7 @@ impl Actor for Supervisor {
                 journal,
                 presence,
                 store,
+                health,
                 limits,
             },
             children: HashMap::new(),
@@ -140,7 +144,15 @@ impl Actor for Supervisor {
                 person,
                 outbox,
                 reply,
-            } => answer(reply, state.open_session(person, outbox)?),
+            } => {
+                let session = state.open_session(person, outbox)?;
+                if let Err(unheard) = reply.send(session.clone()) {
+                    // Whoever asked has given up; nobody would ever end it.
+                    tracing::warn!(%unheard, "a session was opened too late");
+                    let how = Ending::Goodbye;
+                    tell(&session, SessionMsg::Ended { how });
+                }
+            }
             SupervisorMsg::Forward { conversation, msg } => {
                 tell(&state.wake(conversation)?, msg);
             }

@@ -142,19 +142,22 @@ impl Chat {
     /// # Errors
     /// [`ChatError::Overloaded`] when it cannot be kept now.
     pub async fn set_status(&self, caller: &Caller, chosen: Status) -> Result<OneUser, ChatError> {
+        let (chat, user) = (self.clone(), caller.id());
+        self.to_the_end(async move { chat.choose(user, chosen).await })
+            .await?;
+        self.me(caller).await
+    }
+
+    async fn choose(&self, user: UserId, chosen: Status) -> Result<(), ChatError> {
         let (ask, pending) = self.ask()?;
-        let user = caller.id();
         {
             let _one_at_a_time = self.0.choosing.lock().await;
             let store = &self.0.neighbours.store;
             store.set_chosen_status(user, chosen.as_str()).await?;
-            tell(
-                &self.0.neighbours.presence,
-                PresenceMsg::Choose { user, chosen, ask },
-            );
+            let choose = PresenceMsg::Choose { user, chosen, ask };
+            tell(&self.0.neighbours.presence, choose);
         }
-        pending.answer().await?;
-        self.me(caller).await
+        pending.answer().await
     }
 
     /// A person as others see them.

@@ -30,36 +30,31 @@ impl Chat {
         other: UserId,
     ) -> Result<(OneConversation, bool), ChatError> {
         let _permit = self.admit()?;
-        let neighbours = &self.0.neighbours;
-        if neighbours.people.find(other).await?.is_none() {
+        if self.0.neighbours.people.find(other).await?.is_none() {
             return Err(ChatError::NotFound("user"));
         }
-        let pair = Pair::of(caller.id(), other);
-        let (conversation, created) = match neighbours.store.conversation_of(pair).await? {
-            Some(there) => (there, false),
-            None => {
-                let now = wall_clock();
-                neighbours
-                    .store
-                    .create_conversation(pair, caller.id(), now)
-                    .await?
-            }
-        };
+        let (chat, me) = (self.clone(), caller.id());
+        let opening = async move { chat.open(me, other).await };
+        self.to_the_end(opening).await
+    }
+
+    async fn open(&self, me: UserId, other: UserId) -> Result<(OneConversation, bool), ChatError> {
+        let neighbours = &self.0.neighbours;
+        let pair = Pair::of(me, other);
+        let store = &neighbours.store;
+        let (conversation, created) = store.create_conversation(pair, me, wall_clock()).await?;
         if conversation.id > ConversationId::MAX {
-            return Err(ChatError::Forbidden(
-                "The server has no room for more conversations.",
-            ));
+            let why = "The server has no room for more conversations.";
+            return Err(ChatError::Forbidden(why));
         }
         let view = self.describe(&conversation).await?;
         if created {
             let event = Arc::new(Event::new("conversation_created", &view));
-            for session in pair
-                .both()
-                .into_iter()
-                .flat_map(|user| neighbours.directory.sessions(user))
-            {
-                let event = Arc::clone(&event);
-                tell(&session, SessionMsg::Noticed(Notice { event, key: None }));
+            for user in pair.both() {
+                for session in neighbours.directory.sessions(user) {
+                    let event = Arc::clone(&event);
+                    tell(&session, SessionMsg::Noticed(Notice { event, key: None }));
+                }
             }
         }
         Ok((view, created))

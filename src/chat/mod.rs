@@ -10,12 +10,13 @@ mod conversations;
 mod messages;
 mod sessions;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use entities::ids::{ConversationId, UserId};
 use ractor::{MessagingErr, RpcReplyPort};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use crate::actors::conversation::ConversationMsg;
 use crate::actors::people::Person;
@@ -24,6 +25,7 @@ use crate::actors::{Ask, Neighbours};
 use crate::auth::{Passwords, Tokens};
 use crate::error::ChatError;
 
+pub use crate::actors::session::Ending;
 pub use sessions::Session;
 
 /// The chat. Clones are the same chat.
@@ -39,6 +41,10 @@ struct Inner {
     admission: Arc<Semaphore>,
     /// One choice of status at a time, so that the database and presence keep the same one.
     choosing: tokio::sync::Mutex<()>,
+    /// What must not end half-way because its asker went away.
+    tasks: TaskTracker,
+    /// When it was last tried whether the disk takes writes again.
+    probed: Mutex<Option<Instant>>,
 }
 
 /// Who asks: somebody whose token counts.
@@ -75,12 +81,15 @@ impl<T> Pending<T> {
 }
 
 impl Chat {
-    pub(crate) fn new(neighbours: Neighbours, tokens: Tokens) -> Self {
+    /// A chat over the actors `neighbours`. What it must finish is among `tasks`.
+    pub(crate) fn new(neighbours: Neighbours, tokens: Tokens, tasks: TaskTracker) -> Self {
         let limits = &neighbours.limits;
         Self(Arc::new(Inner {
             passwords: Passwords::new(limits),
             admission: Arc::new(Semaphore::new(limits.commands_max)),
             choosing: tokio::sync::Mutex::new(()),
+            probed: Mutex::new(None),
+            tasks,
             tokens,
             neighbours,
         }))
@@ -95,9 +104,40 @@ impl Chat {
         self.0.neighbours.people.bearer(bearer).await.map(Caller)
     }
 
-    /// Whether a message could become durable now.
+    /// Whether a message could become durable now. Nearly always this is what the last write
+    /// told; after one that failed, another is tried now and then.
     pub async fn is_writable(&self) -> bool {
-        self.0.neighbours.store.check_writable().await.is_ok()
+        let health = &self.0.neighbours.health;
+        if !health.is_good() && self.may_probe(Instant::now()) {
+            let probed = self.0.neighbours.store.check_writable().await;
+            health.note(probed.as_ref().copied());
+        }
+        health.is_good()
+    }
+
+    fn may_probe(&self, now: Instant) -> bool {
+        const REST: Duration = Duration::from_secs(1);
+        let mut probed = self.0.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = probed.is_none_or(|last| now.saturating_duration_since(last) >= REST);
+        if due {
+            *probed = Some(now);
+        }
+        due
+    }
+
+    /// Runs `work` to its end, also when its asker goes away meanwhile: between a write and the
+    /// news of it there is no place to stop.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ChatError>> + Send + 'static,
+    ) -> Result<T, ChatError> {
+        match self.0.tasks.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a use case panicked");
+                Err(ChatError::Internal)
+            }
+        }
     }
 
     /// Takes a place among the commands under way.

@@ -43,7 +43,7 @@ impl Lab {
         };
         let secret = Config::TEST_SECRET.as_bytes();
         let tokens = Tokens::new(secret, config.token_ttl);
-        let chat = Chat::new(neighbours, tokens);
+        let chat = Chat::new(neighbours, tokens, TaskTracker::new());
         let [ana, ben] = [
             account(&store, &chat, "Ana").await,
             account(&store, &chat, "Ben").await,

@@ -57,17 +57,17 @@ impl Store {
         }
     }
 
-    /// Whether a write could begin now: takes the write lock and gives it back. It waits in line
-    /// behind writes under way, and does not touch the disk.
+    /// Writes something that changes nothing, through to the disk. It waits in line behind writes
+    /// under way.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no write can begin.
+    /// Why nothing could be made durable now.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
-        transaction
-            .rollback()
-            .await
-            .map_err(StoreError::uncommitted)
+        let touch = "UPDATE seaql_migrations SET applied_at = applied_at";
+        let touched = transaction.execute_unprepared(touch).await;
+        touched.map_err(StoreError::uncommitted)?;
+        commit(transaction).await
     }
 
     /// Begins a write. The lock is taken at once: a transaction that only then wants to write

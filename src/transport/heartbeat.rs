@@ -60,6 +60,13 @@ impl Heartbeat {
         self.next_ping = self.next_ping.min(now + delay);
     }
 
+    /// For so long nobody looked whether a pong came: that is not the peer's fault.
+    pub(super) fn excuse(&mut self, time: Duration) {
+        for ping in &mut self.unanswered {
+            ping.until += time;
+        }
+    }
+
     /// What is due at `now`. A ping that is returned counts as sent, after the entry `written`.
     pub(super) fn beat(&mut self, now: Instant, written: u64) -> Beat {
         if self
@@ -137,6 +144,15 @@ mod tests {
         assert_eq!(heart.beat(start + SOON, 3), Beat::Ping(1));
         assert_eq!(heart.pong(1), Some(3));
         assert_eq!(heart.due(), start + SOON + INTERVAL);
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_does_not_count() {
+        let (mut heart, start) = heartbeat();
+        heart.beat(start + INTERVAL, 0);
+        heart.excuse(SOON);
+        assert_eq!(heart.beat(start + INTERVAL + TIMEOUT, 0), Beat::Rest);
+        assert_eq!(heart.beat(start + INTERVAL + TIMEOUT + SOON, 0), Beat::Dead);
     }
 
     #[test]

@@ -14,11 +14,16 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 use super::Life;
 use crate::config::Limits;
+
+/// A connection's place among those that the server has room for. It is free again when nobody
+/// holds a clone of it: a socket outlives the request that opened it.
+#[derive(Clone, Debug)]
+pub(super) struct Place(#[expect(dead_code, reason = "held")] Arc<OwnedSemaphorePermit>);
 
 /// How long the kernel keeps trying to deliver to a peer that acknowledges nothing.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
@@ -38,7 +43,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, l
         // What has no place waits in the listen queue.
         let accepting = async {
             let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+            (place.ok(), listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
             accepted = accepting => accepted,
@@ -46,12 +51,10 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, l
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection =
-                    connection(stream, router.clone(), Arc::clone(&http), life.clone());
-                life.tasks.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                let place = place.map(|permit| Place(Arc::new(permit)));
+                let (router, http) = (router.clone(), Arc::clone(&http));
+                life.tasks
+                    .spawn(connection(stream, place, router, http, life.clone()));
             }
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {
@@ -75,6 +78,7 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
 /// One connection, until it ends or the server drains: then what is under way is finished.
 async fn connection(
     stream: TcpStream,
+    place: Option<Place>,
     router: Router,
     http: Arc<Builder<TokioExecutor>>,
     life: Life,
@@ -83,8 +87,10 @@ async fn connection(
         tracing::debug!(%error, "a connection was gone at once");
         return;
     }
-    let service =
-        router.map_request(|request: hyper::Request<Incoming>| request.map(axum::body::Body::new));
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(place.clone());
+        request.map(axum::body::Body::new)
+    });
     let service = TowerToHyperService::new(service);
     let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
+use super::server::Place;
 use crate::config::Limits;
 use crate::error::ChatError;
 
@@ -23,6 +24,7 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 pub(super) struct Upgrade {
     accept: HeaderValue,
     connection: OnUpgrade,
+    place: Option<Place>,
 }
 
 impl Upgrade {
@@ -40,10 +42,20 @@ impl Upgrade {
             && has_token(headers, header::SEC_WEBSOCKET_VERSION, "13");
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
         let connection = request.extensions_mut().remove::<OnUpgrade>();
+        let place = request.extensions_mut().remove::<Option<Place>>().flatten();
         match (sound, accept, connection) {
-            (true, Ok(accept), Some(connection)) => Ok(Self { accept, connection }),
+            (true, Ok(accept), Some(connection)) => Ok(Self {
+                accept,
+                connection,
+                place,
+            }),
             _ => Err(why()),
         }
+    }
+
+    /// The connection's place, to be held as long as the socket.
+    pub(super) fn place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 
     /// The answer that makes it a WebSocket, with the subprotocol that was chosen.

@@ -287,9 +287,9 @@ pub fn login(body: Value) -> Result<Login, ChatError> {
 fn name(fields: &mut Fields) -> Option<String> {
     let name = fields.text("name", NAME_CHARACTERS_MAX)?;
     let name = name.trim();
-    // The guide's page writes names into its markup as they are, so a name that could open a
-    // tag would be a script in everybody's list. Bidirectional controls would let one name
-    // pass for another.
+    // The guide's page writes names into its markup as they are; at least none shall open a tag
+    // in everybody's list. (Quotes stay, for O'Brien: escaping is the page's work.) Bidirectional
+    // controls would let one name pass for another.
     let hostile = |c: char| {
         c.is_control()
             || matches!(c, '<' | '>' | '\u{61c}' | '\u{200e}' | '\u{200f}')

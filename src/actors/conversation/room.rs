@@ -208,8 +208,11 @@ impl Room {
                 Page::Before { limit, .. } => store.newest(id, up_to, limit as u64).await,
                 Page::After { after, limit } => store.after(id, after, limit as u64).await,
             };
+            // The disk may be ahead of what this conversation has told; that comes live.
+            let head = context.head;
+            let told = |message: &Message| message.seq <= head;
             let page = messages.map(|messages| Pages {
-                messages: messages.into_iter().map(Arc::new).collect(),
+                messages: messages.into_iter().filter(told).map(Arc::new).collect(),
                 context,
             });
             ask.answer(page.map_err(ChatError::from));

@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 use super::marks::{Move, OwnSends, Read};
 use super::publication::{Publication, Published, encode, updated};
 use super::room::{Fate, Room, judged};
-use super::timeline::Verdict;
+use super::timeline::{BatchLimits, Verdict};
 use super::{Context, ConversationMsg};
 use crate::actors::journal::{JournalMsg, Outcome};
 use crate::actors::session::SessionMsg;
 use crate::actors::session::outbox::MergeKey;
-use crate::actors::{Ask, tell, wall_clock};
+use crate::actors::{Ask, refusal, tell, wall_clock};
 use crate::error::ChatError;
-use crate::store::{self, Append, MarksRow, Message, StoreError};
+use crate::store::{self, Append, MarksRow, Message};
 use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
 use crate::wire::reply::{ReadMark, Sent};
 use crate::wire::view::Timestamp;
@@ -30,7 +30,11 @@ impl Room {
             return;
         }
         let now = wall_clock();
-        let messages = self.timeline.number(self.neighbours.limits.batch_max, now);
+        let limits = BatchLimits {
+            messages_max: self.neighbours.limits.batch_max,
+            bytes: self.neighbours.limits.batch_bytes,
+        };
+        let messages = self.timeline.number(limits, now);
         let moves = self.marks.propose(self.own_sends(&messages));
         if messages.is_empty() && !moves.iter().any(Move::is_some) {
             // Reads that move nothing: there is nothing to write and nothing to tell.
@@ -112,7 +116,7 @@ impl Room {
             }
             Outcome::Unknown => {
                 for ask in self.timeline.refused() {
-                    ask.answer(Err(ChatError::Internal));
+                    ask.answer(Err(ChatError::Overloaded));
                 }
                 return Fate::IsUnsure;
             }
@@ -224,13 +228,5 @@ impl Room {
                 read_at,
             }));
         }
-    }
-}
-
-/// What a client hears of a batch that was refused. The journal has logged why.
-fn refusal(error: &StoreError) -> ChatError {
-    match error {
-        StoreError::Unavailable(_) => ChatError::Overloaded,
-        StoreError::Failed(_) | StoreError::Unknown(_) => ChatError::Internal,
     }
 }

@@ -71,6 +71,15 @@ pub(crate) struct TailLimits {
     pub(crate) bytes: usize,
 }
 
+/// How much one batch may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchLimits {
+    /// Messages.
+    pub(crate) messages_max: usize,
+    /// Bytes of their contents; the last message may go beyond.
+    pub(crate) bytes: usize,
+}
+
 impl<R> Timeline<R> {
     /// The timeline of `conversation`, whose last position is `head` and whose newest messages
     /// are `tail`, oldest first.
@@ -141,14 +150,18 @@ impl<R> Timeline<R> {
         None
     }
 
-    /// Numbers what is queued, at most `most`, and gives it out to be committed. Must not be
-    /// called while a batch is out.
-    pub(crate) fn number(&mut self, most: usize, now: i64) -> Vec<Arc<Message>> {
+    /// Numbers what is queued, within `limits` but at least one message, and gives it out to be
+    /// committed. Must not be called while a batch is out.
+    pub(crate) fn number(&mut self, limits: BatchLimits, now: i64) -> Vec<Arc<Message>> {
         debug_assert!(self.out.is_empty(), "one batch at a time");
         let mut seq = self.head;
-        let most = most.min(self.queue.len());
-        for queued in self.queue.drain(..most) {
+        let mut bytes = 0;
+        while self.out.len() < limits.messages_max && bytes < limits.bytes {
+            let Some(queued) = self.queue.pop_front() else {
+                break;
+            };
             seq = seq.next();
+            bytes += queued.draft.content.len();
             let message = Message {
                 conversation: self.conversation,
                 seq,

@@ -13,6 +13,14 @@ const LIMITS: TailLimits = TailLimits {
     bytes: 1_000,
 };
 
+fn at_most(messages_max: usize) -> BatchLimits {
+    let bytes = usize::MAX;
+    BatchLimits {
+        messages_max,
+        bytes,
+    }
+}
+
 fn timeline() -> Timeline<u32> {
     Timeline::new(CONVERSATION, Seq::ZERO, Vec::new(), LIMITS)
 }
@@ -27,7 +35,7 @@ fn draft(content: &str, id: Option<&str>) -> Draft {
 /// Sends and commits one message.
 fn store(timeline: &mut Timeline<u32>, content: &str, id: Option<&str>) -> Arc<Message> {
     assert_eq!(timeline.ask(ME, draft(content, id), 0), None);
-    timeline.number(1, 0);
+    timeline.number(at_most(1), 0);
     match timeline.committed().pop() {
         Some((_, Verdict::Stored(message))) => message,
         other => panic!("not stored: {other:?}"),
@@ -40,7 +48,7 @@ fn numbers_start_at_one_and_follow_the_order_of_asking() {
     for reply in 0..3 {
         timeline.ask(ME, draft("hi", None), reply);
     }
-    let batch = timeline.number(2, 5);
+    let batch = timeline.number(at_most(2), 5);
     let numbers: Vec<_> = batch.iter().map(|message| message.seq.0).collect();
     assert_eq!(numbers, [1, 2]);
     assert_eq!(
@@ -55,7 +63,24 @@ fn numbers_start_at_one_and_follow_the_order_of_asking() {
         .collect();
     assert_eq!(replies, [0, 1]);
     assert_eq!(timeline.head(), Seq(2));
-    assert_eq!(timeline.number(2, 6)[0].seq, Seq(3));
+    assert_eq!(timeline.number(at_most(2), 6)[0].seq, Seq(3));
+}
+
+#[test]
+fn a_batch_is_bounded_in_bytes_but_holds_at_least_one_message() {
+    let mut timeline = timeline();
+    for reply in 0..4 {
+        timeline.ask(ME, draft("12345678", None), reply);
+    }
+    let limits = |bytes| BatchLimits {
+        messages_max: 9,
+        bytes,
+    };
+    assert_eq!(timeline.number(limits(1), 0).len(), 1);
+    timeline.committed();
+    assert_eq!(timeline.number(limits(9), 0).len(), 2);
+    timeline.committed();
+    assert_eq!(timeline.number(limits(100), 0).len(), 1);
 }
 
 #[test]
@@ -74,7 +99,7 @@ fn a_known_key_is_answered_at_once() {
 fn repeats_of_a_pending_send_share_its_fate() {
     let mut timeline = timeline();
     timeline.ask(ME, draft("hi", Some("m-1")), 0);
-    timeline.number(9, 0);
+    timeline.number(at_most(9), 0);
     assert_eq!(timeline.ask(ME, draft("hi", Some("m-1")), 1), None);
     assert_eq!(timeline.ask(ME, draft("ho", Some("m-1")), 2), None);
     let mut answers = timeline.committed();
@@ -91,7 +116,7 @@ fn repeats_of_a_pending_send_share_its_fate() {
 fn a_refused_batch_leaves_no_gap_and_its_keys_are_free_again() {
     let mut timeline = timeline();
     timeline.ask(ME, draft("hi", Some("m-1")), 0);
-    timeline.number(9, 0);
+    timeline.number(at_most(9), 0);
     timeline.ask(ME, draft("hi", Some("m-1")), 1);
     let mut refused = timeline.refused();
     refused.sort_unstable();
@@ -109,10 +134,10 @@ fn a_key_older_than_memory_is_answered_from_the_disk_and_the_rest_goes_on() {
     timeline.ask(ME, draft("before", None), 1);
     timeline.ask(ME, draft("old", Some("m-0")), 2);
     timeline.ask(ME, draft("after", None), 3);
-    timeline.number(9, 0);
+    timeline.number(at_most(9), 0);
     let answers = timeline.clashed(vec![Message::clone(&old)]);
     assert_eq!(answers, [(2, Verdict::Known(old))]);
-    let batch = timeline.number(9, 0);
+    let batch = timeline.number(at_most(9), 0);
     let said: Vec<_> = batch
         .iter()
         .map(|one| (one.seq.0, one.content.as_str()))
@@ -203,7 +228,9 @@ impl World {
                 let answer = self.timeline.ask(UserId(sender), draft, self.next);
                 self.answered(answer.into_iter().collect())?;
             }
-            Step::Number(most) if self.out.is_empty() => self.out = self.timeline.number(most, 0),
+            Step::Number(most) if self.out.is_empty() => {
+                self.out = self.timeline.number(at_most(most), 0)
+            }
             Step::Number(_) => {}
             Step::Commit => self.commit()?,
             Step::Refuse => {

@@ -57,6 +57,8 @@ pub(crate) enum SessionMsg {
     // Told by the task that owns the socket.
     /// The peer has received everything up to this entry of the outbox.
     Proven { up_to: u64 },
+    /// The answer at this entry of the outbox came too late to be written: it proves nothing.
+    Unwanted { number: u64 },
     /// The socket is gone for good.
     Ended { how: Ending },
 }
@@ -144,10 +146,11 @@ impl Actor for Session {
                 answer,
                 carries,
                 ask,
-            } => state.joined(answer, carries, ask),
+            } => state.joined(&myself, answer, carries, ask),
             SessionMsg::Leave { conversation, ask } => state.leave(conversation, ask),
             SessionMsg::TypedIn { conversation } => drop(state.typed_in.insert(conversation)),
             SessionMsg::Proven { up_to } => state.proven(up_to),
+            SessionMsg::Unwanted { number } => drop(state.unproven.withdraw(number)),
             SessionMsg::Ended { how } => {
                 state.ended(how);
                 myself.stop(None);
@@ -168,25 +171,34 @@ impl State {
             return;
         };
         let follows = self.subscriptions.follows(news.conversation);
-        let mut proves = None;
         if follows {
             for message in &news.messages {
                 let theirs = message.sender != self.user;
-                let number = self.outbox.0.push(Arc::clone(&message.event), None, theirs);
+                let event = Arc::clone(&message.event);
+                let pushed = self.outbox.0.push(event, None, theirs);
                 if theirs {
-                    proves = Some((number, message.seq));
+                    self.unproven
+                        .sent(pushed.number, news.conversation, message.seq);
                 }
             }
         }
         if !follows || news.count_moved[side] {
-            let key = Some(MergeKey::Updated(news.conversation));
-            let last = news.messages.last().filter(|last| last.sender != self.user);
-            let event = Arc::clone(news.updated(side));
-            let number = self.outbox.0.push(event, key, last.is_some());
-            proves = last.map(|last| (number, last.seq)).or(proves);
+            self.push_updated(news, side);
         }
-        if let Some((number, seq)) = proves {
-            self.unproven.sent(number, news.conversation, seq);
+    }
+
+    /// Its last message counts as delivered with it, and so does what an older one carried that
+    /// it stands for now.
+    fn push_updated(&mut self, news: &Publication, side: usize) {
+        let key = Some(MergeKey::Updated(news.conversation));
+        let last = news.messages.last().filter(|last| last.sender != self.user);
+        let event = Arc::clone(news.updated(side));
+        let pushed = self.outbox.0.push(event, key, last.is_some());
+        let older = pushed
+            .instead_of
+            .and_then(|number| self.unproven.withdraw(number));
+        if let Some(seq) = last.map(|last| last.seq).max(older) {
+            self.unproven.sent(pushed.number, news.conversation, seq);
         }
     }
 
@@ -199,11 +211,22 @@ impl State {
 
     /// The answer takes its place among the events: what was told before the join comes before
     /// it, and what is told after it comes after.
-    fn joined(&mut self, answer: Joined, carries: Option<Seq>, ask: Ask<Joined>) {
+    fn joined(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        answer: Joined,
+        carries: Option<Seq>,
+        ask: Ask<Joined>,
+    ) {
         let conversation_id = answer.conversation_id;
         let hidden = self.subscriptions.join(conversation_id);
         self.hide(hidden);
-        let answer = Box::new(move || ask.answer(Ok(answer)));
+        let myself = myself.clone();
+        let answer = Box::new(move |number| {
+            if !ask.settle(Ok(answer)) {
+                tell(&myself, SessionMsg::Unwanted { number });
+            }
+        });
         let number = self.outbox.0.place(answer, carries.is_some());
         if let Some(seq) = carries {
             self.unproven.sent(number, conversation_id, seq);
@@ -216,9 +239,10 @@ impl State {
         let hidden = self.subscriptions.leave(conversation_id);
         self.hide(hidden);
         let payload = event::Conversation { conversation_id };
-        self.push(Arc::new(Event::new("left_conversation", &payload)), None);
         self.typed_in.remove(&conversation_id);
-        ask.answer(Ok(()));
+        let answer = Box::new(move |_| ask.answer(Ok(())));
+        self.outbox.0.place(answer, false);
+        self.push(Arc::new(Event::new("left_conversation", &payload)), None);
     }
 
     fn hide(&self, hidden: Vec<Typist>) {
@@ -296,6 +320,15 @@ impl Unproven {
         self.sent.push_back((number, conversation, seq));
     }
 
+    /// The entry `number` will not be written: the position that it carried.
+    fn withdraw(&mut self, number: u64) -> Option<Seq> {
+        let place = self
+            .sent
+            .binary_search_by_key(&number, |&(number, ..)| number);
+        let (_, _, seq) = self.sent.remove(place.ok()?)?;
+        Some(seq)
+    }
+
     /// The highest position of each conversation that is proven by everything up to `up_to`.
     fn proven(&mut self, up_to: u64) -> Vec<(ConversationId, Seq)> {
         let mut proven: Vec<(ConversationId, Seq)> = Vec::new();
@@ -331,6 +364,17 @@ mod tests {
         assert_eq!(unproven.proven(5), [(one, Seq(10)), (two, Seq(4))]);
         assert_eq!(unproven.proven(9), [(one, Seq(11))]);
         assert_eq!(unproven.proven(9), []);
+    }
+
+    #[test]
+    fn what_was_not_written_proves_nothing() {
+        let one = ConversationId(1);
+        let mut unproven = Unproven::default();
+        unproven.sent(3, one, Seq(10));
+        unproven.sent(5, one, Seq(11));
+        assert_eq!(unproven.withdraw(4), None);
+        assert_eq!(unproven.withdraw(5), Some(Seq(11)));
+        assert_eq!(unproven.proven(9), [(one, Seq(10))]);
     }
 
     #[test]

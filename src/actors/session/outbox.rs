@@ -45,8 +45,17 @@ pub struct Taken {
     pub closed: bool,
 }
 
-/// Lets go of an answer that was held back until everything before it was taken.
-pub(crate) type Answer = Box<dyn FnOnce() + Send>;
+/// Lets go of an answer that was held back until everything before it was taken; told its number.
+pub(crate) type Answer = Box<dyn FnOnce(u64) + Send>;
+
+/// Where an event stands in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Its number.
+    pub(crate) number: u64,
+    /// The number of the event with the same key that it stands for, if that was not taken yet.
+    pub(crate) instead_of: Option<u64>,
+}
 
 impl Outbox {
     /// An outbox for at most `bytes_max` bytes of frames.
@@ -58,12 +67,12 @@ impl Outbox {
         })
     }
 
-    /// Puts `event` last in line and gives its number. If `bytes_max` would be passed, the
-    /// outbox is closed instead: to drop an event and go on would be a gap.
-    pub(crate) fn push(&self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> u64 {
-        let number = self.lock().push(event, key, prove);
+    /// Puts `event` last in line. If `bytes_max` would be passed, the outbox is closed instead: to
+    /// drop an event and go on would be a gap.
+    pub(crate) fn push(&self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> Pushed {
+        let pushed = self.lock().push(event, key, prove);
         self.changed.notify_one();
-        number
+        pushed
     }
 
     /// Gives an answer its place in line, so that it comes after what was pushed before it and
@@ -146,15 +155,14 @@ impl Queue {
         }
     }
 
-    fn push(&mut self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> u64 {
-        if let Some(key) = key {
-            self.merge(key);
-        }
+    fn push(&mut self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> Pushed {
+        let instead_of = key.and_then(|key| self.merge(key));
         self.bytes += event.frame().len();
         if self.bytes > self.bytes_max {
             self.close();
         }
-        self.append(Entry::Event { event, key, prove })
+        let number = self.append(Entry::Event { event, key, prove });
+        Pushed { number, instead_of }
     }
 
     fn place(&mut self, answer: Answer, prove: bool) -> u64 {
@@ -169,16 +177,17 @@ impl Queue {
     }
 
     /// Takes out the event that has `key`; the one to come stands for it.
-    fn merge(&mut self, key: MergeKey) {
+    fn merge(&mut self, key: MergeKey) -> Option<u64> {
+        if self.closed {
+            return None;
+        }
         let next = self.taken + self.entries.len() as u64 + 1;
-        let Some(older) = self.newest.insert(key, next).filter(|&n| n > self.taken) else {
-            return;
-        };
-        let place = usize::try_from(older - self.taken - 1).unwrap_or(usize::MAX);
-        if let Some(Entry::Event { event, .. }) = self.entries.get_mut(place).and_then(Option::take)
-        {
+        let older = self.newest.insert(key, next).filter(|&n| n > self.taken)?;
+        let place = usize::try_from(older - self.taken - 1).ok()?;
+        if let Some(Entry::Event { event, .. }) = self.entries.get_mut(place)?.take() {
             self.bytes -= event.frame().len();
         }
+        Some(older)
     }
 
     fn take(&mut self, bytes_max: usize) -> Taken {

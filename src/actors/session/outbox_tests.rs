@@ -34,7 +34,7 @@ const STATUS: Option<MergeKey> = Some(MergeKey::Status(UserId(1)));
 fn events_leave_in_the_order_in_which_they_came() {
     let mut queue = queue();
     for n in 1..=3 {
-        assert_eq!(queue.push(event(n), None, false), n.cast_unsigned());
+        assert_eq!(queue.push(event(n), None, false).number, n.cast_unsigned());
     }
     let taken = queue.take(1_000);
     assert_eq!((numbers(&taken), taken.up_to), (vec![1, 2, 3], 3));
@@ -46,11 +46,11 @@ fn of_events_with_one_key_the_newest_counts_at_its_own_place() {
     let mut queue = queue();
     queue.push(event(1), STATUS, false);
     queue.push(event(2), None, false);
-    queue.push(event(3), STATUS, false);
+    assert_eq!(queue.push(event(3), STATUS, false).instead_of, Some(1));
     let taken = queue.take(1_000);
     assert_eq!((numbers(&taken), taken.up_to), (vec![2, 3], 3));
     // What is written is not called back.
-    queue.push(event(4), STATUS, false);
+    assert_eq!(queue.push(event(4), STATUS, false).instead_of, None);
     assert_eq!(numbers(&queue.take(1_000)), [4]);
 }
 
@@ -58,7 +58,7 @@ fn of_events_with_one_key_the_newest_counts_at_its_own_place() {
 fn an_answer_comes_after_what_was_before_it_and_before_what_comes_later() {
     let mut queue = queue();
     queue.push(event(1), None, false);
-    let number = queue.place(Box::new(|| {}), true);
+    let number = queue.place(Box::new(|_| {}), true);
     queue.push(event(2), None, false);
     let first = queue.take(1_000);
     assert_eq!(
@@ -118,7 +118,7 @@ proptest! {
                     let n = pushed.cast_signed();
                     let user = UserId(i64::from(key));
                     let merge = (key > 0).then_some(MergeKey::Status(user));
-                    prop_assert_eq!(queue.push(event(n), merge, false), pushed);
+                    prop_assert_eq!(queue.push(event(n), merge, false).number, pushed);
                     if key > 0 {
                         expected.retain(|&(_, other)| other != key);
                     }

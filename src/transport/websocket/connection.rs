@@ -6,12 +6,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{self, Frame, Target, close};
-use crate::actors::session::Ending;
-use crate::chat::Session;
+use crate::chat::{Ending, Session};
 use crate::transport::Gateway;
 use crate::transport::dispatch::{Answer, Begun, begin};
 use crate::transport::heartbeat::{Beat, Heartbeat};
@@ -67,31 +66,47 @@ impl Connection {
     /// Serves until the end, and tells the session how that came.
     pub(super) async fn run(mut self) {
         let (Ok(why) | Err(why)) = self.serve().await;
-        let how = match why {
-            End::Closed(how) => {
+        self.session.end(match why {
+            End::Closed(how) => how,
+            End::Refused(_) | End::Lost => Ending::BrokenOff,
+        });
+        let Self {
+            gateway,
+            mut socket,
+            session,
+            mut pipeline,
+            ..
+        } = self;
+        let limits = &gateway.limits;
+        let farewell = async {
+            match why {
+                End::Refused(why) => end(&mut socket, why.into(), limits).await,
                 // The closing handshake is the library's; it needs one more write.
-                let time = self.gateway.limits.discard_time;
-                drop(tokio::time::timeout(time, self.socket.close(None)).await);
-                how
+                End::Closed(_) => drop(timeout(limits.discard_time, socket.close(None)).await),
+                End::Lost => {}
             }
-            End::Refused(why) => {
-                end(&mut self.socket, why.into(), &self.gateway.limits).await;
-                Ending::BrokenOff
-            }
-            End::Lost => Ending::BrokenOff,
         };
-        self.session.end(how);
+        // What was taken is carried out, although nobody hears the answers.
+        let rest = async {
+            while !pipeline.is_empty() {
+                drop(pipeline.next(beginner(&gateway, &session)).await);
+            }
+        };
+        drop(tokio::join!(farewell, timeout(limits.command_time, rest)));
     }
 
     async fn serve(&mut self) -> Result<End, End> {
         let draining = self.gateway.life.draining.clone();
         loop {
-            self.write().await?;
+            let turn = Instant::now();
+            let more = self.write().await?;
             let stopping = draining.is_cancelled();
             if stopping && self.pipeline.is_empty() {
                 return Ok(End::Refused(close::RESTART));
             }
+            self.heartbeat.excuse(turn.elapsed());
             let reading = !stopping && self.pipeline.has_room();
+            let waiting = Instant::now();
             let Self {
                 gateway,
                 session,
@@ -105,10 +120,14 @@ impl Connection {
                 (target, answer) = pipeline.next(begin) => self.answer(&target, answer).await?,
                 () = session.outbox().changed() => {}
                 frame = socket.next(), if reading => self.read(frame)?,
-                () = sleep_until(heartbeat.due().into()) => {}
+                () = sleep_until(heartbeat.due().into()), if reading => {}
                 () = draining.cancelled(), if !stopping => {}
+                () = std::future::ready(()), if more => {}
             }
-            self.beat().await?;
+            match reading {
+                true => self.beat().await?,
+                false => self.heartbeat.excuse(waiting.elapsed()),
+            }
         }
     }
 
@@ -156,34 +175,35 @@ impl Connection {
         self.pipeline.push(target, command);
     }
 
-    /// Writes everything that is ready, with one flush for many frames.
-    async fn write(&mut self) -> Result<(), End> {
+    /// Writes what is ready, many frames with one flush; whether there may be more. Reading has
+    /// its turn in between, however much there is to write.
+    async fn write(&mut self) -> Result<bool, End> {
+        let mut more = false;
         loop {
             while let Some((target, answer)) = self.next_answer().now_or_never() {
                 self.answer(&target, answer).await?;
             }
             let taken = self.session.outbox().take(WRITTEN_AT_ONCE);
             if taken.closed {
-                return Err(End::Lost);
+                return Err(End::Refused(close::RESTART));
             }
             self.written = taken.up_to;
             if taken.prove {
                 let delay = self.gateway.limits.proof_delay;
                 self.heartbeat.ask(Instant::now(), delay);
             }
-            let idle = taken.events.is_empty() && taken.answer.is_none();
+            more |= !taken.events.is_empty();
             for event in taken.events {
                 self.feed(text(event.frame())).await?;
             }
-            if let Some(let_go) = taken.answer {
-                let_go(); // It is the next answer of the pipeline.
-                continue;
-            }
-            self.flush().await?;
-            if idle {
-                return Ok(());
+            match taken.answer {
+                // It is the next answer of the pipeline.
+                Some(let_go) => let_go(taken.up_to),
+                None => break,
             }
         }
+        self.flush().await?;
+        Ok(more)
     }
 
     async fn next_answer(&mut self) -> (Target, Answer) {
@@ -254,7 +274,7 @@ async fn unless_stuck(
             done = &mut write => return done.map_err(|_| End::Lost),
             () = &mut deadline => return Err(End::Lost),
             () = session.outbox().changed() => if session.outbox().is_closed() {
-                return Err(End::Lost);
+                return Err(End::Refused(close::RESTART));
             },
         }
     }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Gateway;
@@ -56,7 +57,8 @@ async fn admit(
 }
 
 /// The life of one socket.
-async fn serve(gateway: Gateway, upgrade: Upgrade, caller: Option<Caller>) {
+async fn serve(gateway: Gateway, mut upgrade: Upgrade, caller: Option<Caller>) {
+    let _place = upgrade.place();
     let Some(mut socket) = upgrade.socket(&gateway.limits).await else {
         return;
     };
@@ -83,51 +85,53 @@ async fn authenticate(
     gateway: &Gateway,
     socket: &mut Socket,
 ) -> Option<(Caller, Option<serde_json::Value>)> {
-    let limits = &gateway.limits;
-    let deadline = tokio::time::sleep(limits.authenticate_timeout);
-    tokio::pin!(deadline);
+    let time = gateway.limits.authenticate_timeout;
+    let answer = tokio::select! {
+        answer = timeout(time, introduction(gateway, socket)) => answer,
+        () = gateway.life.draining.cancelled() => Ok(Err(Some(close::RESTART))),
+    };
+    let why = match answer {
+        Ok(Ok(who)) => return Some(who),
+        Ok(Err(why)) => why,
+        Err(_) => Some(close::TOO_LATE),
+    };
+    if let Some(why) = why {
+        end(socket, why.into(), &gateway.limits).await;
+    }
+    None
+}
+
+/// Reads frames until one tells who it is; else why the socket is to be closed, if it is open.
+async fn introduction(
+    gateway: &Gateway,
+    socket: &mut Socket,
+) -> Result<(Caller, Option<serde_json::Value>), Option<close::Why>> {
     loop {
-        let frame = tokio::select! {
-            frame = socket.next() => frame,
-            () = &mut deadline => {
-                end(socket, close::TOO_LATE.into(), limits).await;
-                return None;
+        let text = match socket.next().await {
+            Some(Ok(Message::Text(text))) if text.len() <= gateway.limits.body_bytes => text,
+            Some(Ok(Message::Text(_)) | Err(Error::Capacity(_))) => {
+                return Err(Some(close::TOO_BIG));
             }
-            () = gateway.life.draining.cancelled() => {
-                end(socket, close::RESTART.into(), limits).await;
-                return None;
-            }
-        };
-        let text = match frame? {
-            Ok(Message::Text(text)) if text.len() <= limits.body_bytes => text,
-            Ok(Message::Text(_)) | Err(Error::Capacity(_)) => {
-                end(socket, close::TOO_BIG.into(), limits).await;
-                return None;
-            }
-            Ok(Message::Binary(_)) => {
-                end(socket, close::NO_BINARY.into(), limits).await;
-                return None;
-            }
-            Err(Error::Utf8(_)) => {
-                end(socket, close::NOT_UTF8.into(), limits).await;
-                return None;
-            }
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            Ok(Message::Close(_)) | Err(_) => {
+            Some(Ok(Message::Binary(_))) => return Err(Some(close::NO_BINARY)),
+            Some(Err(Error::Utf8(_))) => return Err(Some(close::NOT_UTF8)),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => {
                 drop(socket.close(None).await);
-                return None;
+                return Err(None);
             }
         };
         let frame = Frame::parse(text.as_str());
-        let id = frame.as_ref().ok().and_then(|frame| frame.id.clone());
+        let id = match &frame {
+            Ok(frame) => frame.id.clone(),
+            Err((target, _)) => target.id.clone(),
+        };
         match identify(gateway, frame).await {
-            Ok(caller) => return Some((caller, id)),
+            Ok(caller) => return Ok((caller, id)),
             Err((refusal, event, fatal)) => {
                 let answer = frame::refusal(id.as_ref(), event.as_deref(), &refusal);
                 drop(socket.send(Message::text(answer)).await);
                 if fatal {
-                    end(socket, close::UNAUTHENTICATED.into(), limits).await;
-                    return None;
+                    return Err(Some(close::UNAUTHENTICATED));
                 }
             }
         }
