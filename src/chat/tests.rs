@@ -11,8 +11,8 @@ use super::*;
 use crate::actors::journal::JournalMsg;
 use crate::actors::supervisor::{self, Supervisor};
 use crate::config::{Config, Limits};
-use crate::store::{LastSeen, NewAccount, Store, StoreOptions};
-use crate::wire::command::Draft;
+use crate::store::{Append, LastSeen, Message, NewAccount, Store, StoreOptions};
+use crate::wire::command::{Draft, Query};
 use crate::wire::reply::Sent;
 
 /// A chat with one conversation of two people, without any transport.
@@ -229,6 +229,41 @@ async fn a_key_older_than_memory_is_known_and_holds_up_nobody() {
     let mut numbers = [before, seq(bens), after];
     numbers.sort_unstable();
     assert_eq!(numbers, [tail + 2, tail + 3, tail + 4]);
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn a_page_never_runs_ahead_of_its_head() {
+    let lab = Lab::start().await;
+    // So long that memory holds only the last few of them, and the page is read from the disk.
+    let long = "x".repeat(4_000);
+    for _ in 0..20 {
+        lab.send(&long).await;
+    }
+    // On disk, but the conversation has not heard of it yet: it will come live.
+    let ahead = Message {
+        conversation: lab.id,
+        seq: Seq(21),
+        sender: lab.ana.id(),
+        content: "ahead".to_owned(),
+        client_message_id: None,
+        created_at: 0,
+    };
+    let append = Append {
+        conversation: lab.id,
+        messages: vec![Arc::new(ahead)],
+        marks: Default::default(),
+    };
+    lab.store.append(&[&append], &[]).await.expect("written");
+    let query = Query::parse("after_seq=0&limit=100");
+    let page = lab
+        .chat
+        .history(&lab.ben, lab.id, &query)
+        .await
+        .expect("read");
+    assert_eq!(page.head_seq, Seq(20));
+    assert_eq!(page.messages.last().map(|last| last.seq), Some(Seq(20)));
+    assert!(!page.pagination.has_more);
     lab.end().await;
 }
 

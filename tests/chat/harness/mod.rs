@@ -1,0 +1,14 @@
+//! What the tests share: a server each, people who talk to it, and their sockets.
+
+pub(crate) mod answer;
+pub(crate) mod arrival;
+pub(crate) mod dial;
+pub(crate) mod door;
+pub(crate) mod ledger;
+pub(crate) mod person;
+pub(crate) mod pongs;
+pub(crate) mod process;
+pub(crate) mod server;
+pub(crate) mod socket;
+pub(crate) mod token;
+pub(crate) mod wait;

@@ -1,0 +1,160 @@
+//! SIGTERM and ctrl-C: nothing under way is lost, and clients are told to come back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::tempdir;
+
+use crate::harness::arrival::{End, Transport};
+use crate::harness::dial::Dial;
+use crate::harness::door::PASSWORD;
+use crate::harness::ledger::{self, Tally};
+use crate::harness::process::ServerProcess;
+
+#[tokio::test]
+async fn a_signal_closes_the_sockets_with_1012_and_the_process_ends_with_0() {
+    for signal in ["-TERM", "-INT"] {
+        let directory = tempdir().expect("a temporary directory");
+        let server = ServerProcess::start(directory.path()).await;
+        let [ana, ben] = server.door.people(["Ana", "Ben"]).await;
+        let mut anas = ana.connect(Transport::WebSocket).await;
+        let mut joined = ben.connect(Transport::WebSocket).await;
+        let chat = ana.chat_with(&ben).await;
+        joined.join(chat).await;
+        let deaf = Dial::to(&server.door).withholding_pongs();
+        let mut deaf = ben.connect_by(Transport::WebSocket, deaf).await;
+
+        let before = Instant::now();
+        server.signal(signal).await;
+        for socket in [&mut anas, &mut joined, &mut deaf] {
+            assert_eq!(socket.end().await, End::Code(1012), "after {signal}");
+        }
+        let (status, log) = server.ended().await;
+        assert_eq!(status.code(), Some(0), "after {signal}: {log}");
+        assert!(
+            before.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            before.elapsed()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_under_way_at_sigterm_are_stored_and_acknowledged() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = server.door.clone();
+    let [ana, ben] = door.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let tally = Tally::default();
+    let (mut rest, mut sockets) = (Vec::new(), Vec::new());
+    for (name, person) in [("a", &ana), ("b", &ben)] {
+        let sends = ledger::by_rest(person.clone(), chat, format!("{name}-rest"), tally.clone());
+        rest.push(tokio::spawn(sends));
+        let socket = person.connect(Transport::WebSocket).await;
+        let prefix = format!("{name}-socket");
+        let sends = ledger::by_socket(person.clone(), socket, chat, prefix, 100, tally.clone());
+        sockets.push(tokio::spawn(sends));
+    }
+    tally.reaches(300).await;
+    server.signal("-TERM").await;
+
+    let mut attempts = Vec::new();
+    for task in sockets {
+        let (mut more, end) = task.await.expect("a sender over a socket");
+        assert_eq!(end, End::Code(1012));
+        attempts.append(&mut more);
+    }
+    for task in rest {
+        attempts.append(&mut task.await.expect("a sender over REST"));
+    }
+    assert_eq!(server.ended().await.0.code(), Some(0));
+    let acknowledged = attempts
+        .iter()
+        .filter(|attempt| attempt.acknowledged.is_some())
+        .count();
+
+    let _server = ServerProcess::start(directory.path()).await.behind(&door);
+    let stored = ledger::all_acknowledged_is_stored(&ana, chat, &attempts).await;
+    assert_eq!(
+        stored, acknowledged,
+        "what was stored was also acknowledged"
+    );
+    ledger::retried_everything_is_there_once(&ana, chat, &mut attempts).await;
+}
+
+#[tokio::test]
+async fn a_hanging_client_does_not_hold_up_the_end() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let ana = server.door.person("Ana").await;
+    let hanging = Dial::to(&server.door)
+        .small_receive_buffer()
+        .withholding_pongs();
+    let hanging = ana.connect_by(Transport::WebSocket, hanging).await;
+    hanging.pause();
+    let _nobody = Dial::to(&server.door)
+        .open()
+        .await
+        .expect("a connection without a token");
+    let _silent = tokio::net::TcpStream::connect(server.door.address())
+        .await
+        .expect("TCP");
+    let before = Instant::now();
+    server.signal("-TERM").await;
+    assert_eq!(server.ended().await.0.code(), Some(0));
+    assert!(
+        before.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        before.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn the_log_tells_no_content_no_token_and_no_email() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start_with(directory.path(), |command| {
+        command.env("RUST_LOG", "debug");
+    })
+    .await;
+    let [ana, ben] = server.door.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let mut socket = ana.connect(Transport::WebSocket).await;
+    ana.post_once(chat, "the-secret-content", "secret-id")
+        .await
+        .created();
+    ana.post_once(chat, "another-secret-content", "secret-id")
+        .await
+        .refused(409, "conflict");
+    socket.send_message(chat, "the-secret-content").await;
+    let refused = json!({"conversationId": "the-secret-content", "content": "the-secret-content"});
+    socket
+        .request("send_message", refused)
+        .await
+        .refused("validation_failed");
+    socket.text("{\"the-secret-content");
+    socket.next_event("error").await;
+    server
+        .door
+        .register("Ana", "ana@example.com", PASSWORD)
+        .await
+        .refused(409, "conflict");
+    server
+        .door
+        .login("ana@example.com", "the-secret-content")
+        .await
+        .refused(401, "invalid_credentials");
+    server
+        .door
+        .get(&format!("/api/users/me?token={}", ana.token))
+        .await
+        .refused(401, "unauthenticated");
+
+    server.signal("-TERM").await;
+    let (_, log) = server.ended().await;
+    assert!(!log.trim().is_empty(), "it does log something");
+    let signature = ana.token.rsplit('.').next().expect("a signature");
+    for private in ["secret-content", "ana@example.com", signature, PASSWORD] {
+        assert!(!log.contains(private), "`{private}` is in the log:\n{log}");
+    }
+}
