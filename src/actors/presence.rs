@@ -74,11 +74,19 @@ pub(crate) struct State {
     present: HashMap<UserId, Present>,
     /// Those who broke off, and when that counts; all wait equally long.
     graces: VecDeque<(Instant, UserId)>,
-    /// Whose change is to be told, and the status that their peers know.
-    telling: HashMap<UserId, Status>,
+    /// Whose change is to be told, and what their peers know of them.
+    telling: HashMap<UserId, Known>,
     /// Those of them whose peers have not been asked for yet.
     to_ask: VecDeque<UserId>,
     asking: usize,
+}
+
+/// What others have been told of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    status: Status,
+    /// Of interest while they are away.
+    last_seen_at: Option<Timestamp>,
 }
 
 struct Present {
@@ -232,9 +240,16 @@ impl Presence {
         self.directory.set_status(user, status);
         // The peers know what came before the first change that is not told yet.
         if let Entry::Vacant(untold) = state.telling.entry(user) {
-            untold.insert(before);
+            untold.insert(Known {
+                status: before,
+                last_seen_at: self.last_seen_at(user),
+            });
             state.to_ask.push_back(user);
         }
+    }
+
+    fn last_seen_at(&self, user: UserId) -> Option<Timestamp> {
+        self.people.known(user)?.last_seen_at
     }
 
     fn ask_for_peers(&self, myself: &ActorRef<PresenceMsg>, state: &mut State) {
@@ -262,16 +277,18 @@ impl Presence {
     /// as one, in the right order, or not at all when nothing is left of them.
     fn peers_found(&self, state: &mut State, user: UserId, peers: Option<Vec<UserId>>) {
         state.asking -= 1;
-        let known = state.telling.remove(&user);
-        let status = self.directory.status(user);
-        if known.is_none_or(|known| known == status) {
+        let Some(known) = state.telling.remove(&user) else {
+            return;
+        };
+        let (status, last_seen_at) = (self.directory.status(user), self.last_seen_at(user));
+        let away = status == Status::Offline;
+        if known.status == status && !(away && known.last_seen_at != last_seen_at) {
             return;
         }
-        let person = self.people.known(user);
         let payload = UserStatusChanged {
             user_id: user,
             status,
-            last_seen_at: person.and_then(|person| person.last_seen_at),
+            last_seen_at,
         };
         let event = Arc::new(Event::new("user_status_changed", &payload));
         for peer in peers.unwrap_or_default() {

@@ -267,6 +267,41 @@ async fn a_page_never_runs_ahead_of_its_head() {
     lab.end().await;
 }
 
+/// The next `user_status_changed` that says what is asked for.
+async fn status_event(session: &Session, status: &str) -> serde_json::Value {
+    loop {
+        session.outbox().changed().await;
+        for event in session.outbox().take(usize::MAX).events {
+            let frame: serde_json::Value = serde_json::from_slice(event.frame()).expect("JSON");
+            if frame["event"] == "user_status_changed" && frame["data"]["status"] == status {
+                return frame["data"].clone();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_comes_and_goes_at_once_is_told_as_seen() {
+    let lab = Lab::start().await;
+    let bens = lab
+        .chat
+        .open_session(lab.ben.clone())
+        .await
+        .expect("a session");
+    let anas = lab
+        .chat
+        .open_session(lab.ana.clone())
+        .await
+        .expect("a session");
+    anas.end(Ending::Goodbye);
+    let waiting = status_event(&bens, "offline");
+    let told = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    let told = told.expect("told within ten seconds");
+    assert_eq!(told["userId"], lab.ana.id().0);
+    assert!(told["last_seen_at"].is_string(), "{told}");
+    lab.end().await;
+}
+
 #[tokio::test]
 async fn too_many_commands_at_once_are_refused_at_once() {
     let lab = Lab::start().await;
