@@ -7,8 +7,8 @@
 //! process: the next start is the recovery.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
@@ -64,19 +64,42 @@ pub(crate) struct Journal {
 /// Whether the last write went to the disk. The journal notes it, `/health/ready` tells it.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    failed: AtomicBool,
+    /// When a write last failed, if none has succeeded since.
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Health {
+    /// After a failure the server counts as sick for so long, also if a small write would
+    /// succeed: what failed was somebody's message.
+    const REST: Duration = Duration::from_secs(5);
+
     pub(crate) fn note(&self, written: Result<(), &StoreError>) {
-        // A refused statement says nothing of the disk.
-        if !matches!(written, Err(StoreError::Failed(_))) {
-            self.failed.store(written.is_err(), Ordering::Relaxed);
+        match written {
+            Ok(()) => *self.failed() = None,
+            Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) => {
+                *self.failed() = Some(Instant::now());
+            }
+            // A refused statement says nothing of the disk.
+            Err(StoreError::Failed(_)) => {}
         }
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        !self.failed.load(Ordering::Relaxed)
+        self.failed().is_none()
+    }
+
+    /// Whether it is time for somebody to try a write, for want of others. Whoever asks does.
+    pub(crate) fn wants_a_try(&self, now: Instant) -> bool {
+        let mut failed = self.failed();
+        let due = failed.is_some_and(|at| now.saturating_duration_since(at) >= Self::REST);
+        if due {
+            *failed = Some(now);
+        }
+        due
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -308,4 +331,23 @@ fn error_chain(error: &StoreError) -> String {
         cause = error.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_failed_to_write_is_sick_until_a_write_succeeds() {
+        let health = Health::default();
+        let now = Instant::now();
+        assert!(health.is_good() && !health.wants_a_try(now));
+        health.note(Err(&StoreError::out_of_reach()));
+        assert!(!health.is_good() && !health.wants_a_try(now));
+        let later = Instant::now() + Health::REST;
+        assert!(health.wants_a_try(later), "when nobody else writes");
+        assert!(!health.wants_a_try(later), "and by one at a time");
+        health.note(Ok(()));
+        assert!(health.is_good());
+    }
 }

@@ -10,7 +10,7 @@ mod conversations;
 mod messages;
 mod sessions;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use entities::ids::{ConversationId, UserId};
@@ -43,8 +43,6 @@ struct Inner {
     choosing: tokio::sync::Mutex<()>,
     /// What must not end half-way because its asker went away.
     tasks: TaskTracker,
-    /// When it was last tried whether the disk takes writes again.
-    probed: Mutex<Option<Instant>>,
 }
 
 /// Who asks: somebody whose token counts.
@@ -88,7 +86,6 @@ impl Chat {
             passwords: Passwords::new(limits),
             admission: Arc::new(Semaphore::new(limits.commands_max)),
             choosing: tokio::sync::Mutex::new(()),
-            probed: Mutex::new(None),
             tasks,
             tokens,
             neighbours,
@@ -105,24 +102,13 @@ impl Chat {
     }
 
     /// Whether a message could become durable now. Nearly always this is what the last write
-    /// told; after one that failed, another is tried now and then.
+    /// told; a while after one that failed, another is tried.
     pub async fn is_writable(&self) -> bool {
-        let health = &self.0.neighbours.health;
-        if !health.is_good() && self.may_probe(Instant::now()) {
-            let probed = self.0.neighbours.store.check_writable().await;
-            health.note(probed.as_ref().copied());
+        let Neighbours { health, store, .. } = &self.0.neighbours;
+        if health.wants_a_try(Instant::now()) {
+            health.note(store.check_writable().await.as_ref().copied());
         }
         health.is_good()
-    }
-
-    fn may_probe(&self, now: Instant) -> bool {
-        const REST: Duration = Duration::from_secs(1);
-        let mut probed = self.0.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = probed.is_none_or(|last| now.saturating_duration_since(last) >= REST);
-        if due {
-            *probed = Some(now);
-        }
-        due
     }
 
     /// Runs `work` to its end, also when its asker goes away meanwhile: between a write and the

@@ -21,6 +21,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A database that is not available, for tests of those who ask it.
+    #[cfg(test)]
+    pub(crate) fn out_of_reach() -> Self {
+        Self::Unavailable(DbErr::Custom("a test took it away".to_owned()))
+    }
+
     /// Whether a unique key was hit: a message's place, or a client's id for it, is taken.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
