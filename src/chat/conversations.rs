@@ -11,7 +11,7 @@ use crate::actors::session::{Notice, SessionMsg};
 use crate::actors::{tell, wall_clock};
 use crate::error::ChatError;
 use crate::store::{Conversation, Listed, Marks, Message};
-use crate::wire::command::Query;
+use crate::wire::command::{Query, digits};
 use crate::wire::event::Event;
 use crate::wire::reply::{Conversations, CursorPage, UnreadCount};
 use crate::wire::view::{
@@ -202,13 +202,9 @@ fn message_view(message: Message, sender: &Person, reader: &Marks) -> MessageVie
 
 /// The place in the list that a cursor of ours stands for.
 fn cursor(text: &str) -> Result<(i64, ConversationId), ChatError> {
-    let parsed = text.split_once('-').and_then(|(at, id)| {
-        let number = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            text.parse::<i64>().ok().filter(|_| digits)
-        };
-        Some((number(at)?, ConversationId(number(id)?)))
-    });
+    let parsed = text
+        .split_once('-')
+        .and_then(|(at, id)| Some((digits(at)?, ConversationId(digits(id)?))));
     parsed.ok_or_else(|| ChatError::field("cursor", "is not one of ours"))
 }
 

@@ -373,7 +373,8 @@ impl Query {
 }
 
 /// A plain decimal number: digits alone, as JSON has them (no sign, no blank, no fraction).
-fn digits(text: &str) -> Option<i64> {
+#[must_use]
+pub fn digits(text: &str) -> Option<i64> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         i64::from_str(text).ok()
     } else {
