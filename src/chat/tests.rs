@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::actors::journal::JournalMsg;
 use crate::actors::supervisor::{self, Supervisor};
+use crate::actors::wall_clock;
 use crate::config::{Config, Limits};
 use crate::store::{Append, LastSeen, Message, NewAccount, Store, StoreOptions};
 use crate::wire::command::{Draft, Query};
@@ -264,6 +265,37 @@ async fn a_page_never_runs_ahead_of_its_head() {
     assert_eq!(page.head_seq, Seq(20));
     assert_eq!(page.messages.last().map(|last| last.seq), Some(Seq(20)));
     assert!(!page.pagination.has_more);
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn a_read_behind_a_message_keeps_the_time_of_that_message() {
+    let lab = Lab::start().await;
+    lab.send("one").await;
+    let first = lab.store.newest(lab.id, Seq(1), 1).await.expect("read")[0].created_at;
+    while wall_clock() <= first {
+        tokio::task::yield_now().await;
+    }
+    // The journal is busy, so that the second message is out while the read is asked for.
+    let user = lab.ana.id();
+    for at in 0..3_000 {
+        let seen = JournalMsg::LastSeen(LastSeen { user, at });
+        lab.chat.0.neighbours.journal.cast(seen).expect("it lives");
+    }
+    let second = lab.begin("two").await;
+    let read = lab
+        .chat
+        .mark_read(&lab.ben, lab.id, None)
+        .await
+        .expect("read");
+    assert_eq!(read.last_read_seq, Seq(1));
+    assert_eq!(seq(second.answer().await), 2);
+    let last = lab.store.newest(lab.id, Seq(2), 1).await.expect("read")[0].created_at;
+    assert!(last > first);
+    for person in [&lab.ana, &lab.ben] {
+        let listed = lab.store.list(person.id(), None, 1).await.expect("read");
+        assert_eq!(listed[0].mine.active_at, last);
+    }
     lab.end().await;
 }
 

@@ -32,8 +32,8 @@ pub(super) struct Room {
     pub(super) timeline: Timeline<Ask<Sent>>,
     pub(super) marks: Marks<Ask<ReadMark>>,
     typing: Typing,
-    /// When something was last said, else when it was opened; milliseconds since the epoch.
-    pub(super) active_at: i64,
+    /// Milliseconds since the epoch.
+    opened_at: i64,
     /// Whether a batch is with the journal.
     pub(super) out: bool,
     /// Whether the last batch was refused: deliveries alone are then no reason for another.
@@ -85,7 +85,7 @@ impl Room {
             timeline: Timeline::new(id, low.head, loaded.tail, tail_limits),
             marks: Marks::new([position(&low), position(&high)]),
             typing: Typing::new(limits.typing_timeout),
-            active_at: low.active_at,
+            opened_at: row.created_at,
             out: false,
             stalled: false,
         }))
@@ -147,6 +147,12 @@ impl Room {
             read: [self.marks.at(0).read, self.marks.at(1).read],
             head: self.timeline.head(),
         }
+    }
+
+    /// When something was last said, else when it was opened; milliseconds since the epoch.
+    pub(super) fn active_at(&self) -> i64 {
+        let last = self.timeline.last();
+        last.map_or(self.opened_at, |message| message.created_at)
     }
 
     pub(super) fn unread(&self, side: usize) -> i64 {

@@ -58,7 +58,7 @@ impl Room {
     fn marks_rows(&self, messages: &[Arc<Message>], moves: [Move; 2]) -> SmallVec<[MarksRow; 2]> {
         let (head, active_at) = match messages.last() {
             Some(last) => (last.seq, last.created_at),
-            None => (self.timeline.head(), self.active_at),
+            None => (self.timeline.head(), self.active_at()),
         };
         let both = self.pair.both();
         let changed = |side: &usize| !messages.is_empty() || moves[*side].is_some();
@@ -141,7 +141,6 @@ impl Room {
                 let encoded = encode(message, &context);
                 published.push(Published::new(message, &encoded));
                 senders[usize::from(message.sender == self.pair.high)] = true;
-                self.active_at = message.created_at;
                 last = Some(Arc::clone(&encoded));
                 let fresh = true;
                 ask.answer(Ok(Sent {

@@ -109,6 +109,11 @@ impl<R> Timeline<R> {
         self.head
     }
 
+    /// The last committed message.
+    pub(crate) fn last(&self) -> Option<&Arc<Message>> {
+        self.tail.messages.back()
+    }
+
     /// Whether nothing is queued and nothing is out.
     pub(crate) fn is_quiet(&self) -> bool {
         self.queue.is_empty() && self.out.is_empty()
