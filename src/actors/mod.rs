@@ -51,11 +51,11 @@ use presence::PresenceMsg;
 use supervisor::SupervisorMsg;
 
 /// A question under way: where its answer goes, and its place among the commands that the server
-/// admits. The place is free again when the answer is sent, or when nobody can answer any more.
+/// admits. The place is free again just before the answer is sent, or when nobody can answer any more.
 #[derive(Debug)]
 pub(crate) struct Ask<T> {
     port: RpcReplyPort<Result<T, ChatError>>,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl<T: Send + 'static> Ask<T> {
@@ -63,13 +63,15 @@ impl<T: Send + 'static> Ask<T> {
         port: RpcReplyPort<Result<T, ChatError>>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let _permit = permit;
-        Self { port, _permit }
+        Self { port, permit }
     }
 
     /// Answers, and says whether anybody still waited.
     pub(crate) fn settle(self, result: Result<T, ChatError>) -> bool {
-        self.port.send(result).is_ok()
+        let Self { port, permit } = self;
+        // First the place, then the answer: whoever hears it may ask again at once.
+        drop(permit);
+        port.send(result).is_ok()
     }
 
     pub(crate) fn answer(self, result: Result<T, ChatError>) {
@@ -134,5 +136,49 @@ pub(crate) fn refusal(error: &StoreError) -> ChatError {
     match error {
         StoreError::Unavailable(_) | StoreError::Unknown(_) => ChatError::Overloaded,
         StoreError::Failed(_) => ChatError::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Counts the free places at the moment when an answer comes.
+    struct Looks {
+        admission: Arc<Semaphore>,
+        free: AtomicUsize,
+    }
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            let free = self.admission.available_permits();
+            self.free.store(free, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn whoever_has_an_answer_finds_its_place_free_again() {
+        let admission = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&admission).try_acquire_owned().expect("a place");
+        let (sender, mut answer) = tokio::sync::oneshot::channel();
+        let ask = Ask::new(RpcReplyPort::from(sender), permit);
+        let looks = Arc::new(Looks {
+            admission,
+            free: AtomicUsize::new(0),
+        });
+        let waker = Arc::clone(&looks).into();
+        assert!(
+            answer
+                .poll_unpin(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        ask.answer(Ok(()));
+        assert_eq!(looks.free.load(Ordering::Relaxed), 1);
     }
 }
