@@ -6,5 +6,7 @@ pub mod command;
 
 pub mod event;
 
+pub mod id;
+
 pub mod reply;
 pub mod view;
