@@ -107,8 +107,12 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// How long what is written to a socket at once may take to leave.
     pub write_timeout: Duration,
-    /// How long a new plain WebSocket may take to authenticate.
+    /// How long a new socket may take to authenticate.
     pub authenticate_timeout: Duration,
+    /// How long a client may take to go from long polling to a WebSocket.
+    pub upgrade_timeout: Duration,
+    /// Attachments of one Socket.IO packet. Together with it they are one body at most.
+    pub attachments_max: usize,
     /// The longest time between two pings.
     pub ping_interval: Duration,
     /// How long a peer may take to answer one.
@@ -165,6 +169,8 @@ impl Default for Limits {
             outbox_bytes: 1 << 20,
             write_timeout: seconds(20),
             authenticate_timeout: seconds(10),
+            upgrade_timeout: seconds(10),
+            attachments_max: 16,
             ping_interval: seconds(25),
             ping_timeout: seconds(20),
             proof_delay: Duration::from_millis(200),

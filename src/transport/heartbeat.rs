@@ -79,18 +79,25 @@ impl Heartbeat {
         if now < self.next_ping {
             return Beat::Rest;
         }
-        self.next_ping = now + self.interval;
+        // The peer counts from when the ping was due, and so do we, unless we are far too late.
+        let due = match now.duration_since(self.next_ping) {
+            late if late < self.timeout / 2 => self.next_ping,
+            _ => now,
+        };
+        self.next_ping = due + self.interval;
         self.last += 1;
         self.unanswered.push_back(Ping {
             number: self.last,
             written,
-            until: now + self.timeout,
+            until: due + self.timeout,
         });
         Beat::Ping(self.last)
     }
 
-    /// The pong of the ping `number` came: the entry up to which it proves, if it is news.
-    pub(super) fn pong(&mut self, number: u64) -> Option<u64> {
+    /// The pong of the ping `number` came, or one that does not say: that is the oldest one's.
+    /// The entry up to which it proves, if it is news.
+    pub(super) fn pong(&mut self, number: Option<u64>) -> Option<u64> {
+        let number = number.or(self.unanswered.front().map(|ping| ping.number))?;
         let mut proven = None;
         while let Some(ping) = self.unanswered.front().filter(|ping| ping.number <= number) {
             if number > self.last {
@@ -130,9 +137,9 @@ mod tests {
     fn an_answered_ping_is_no_deadline() {
         let (mut heart, start) = heartbeat();
         heart.beat(start + INTERVAL, 7);
-        assert_eq!(heart.pong(1), Some(7));
+        assert_eq!(heart.pong(Some(1)), Some(7));
         assert_eq!(heart.due(), start + 2 * INTERVAL);
-        assert_eq!(heart.pong(1), None);
+        assert_eq!(heart.pong(Some(1)), None);
     }
 
     #[test]
@@ -142,8 +149,32 @@ mod tests {
         heart.ask(start + SOON / 2, SOON);
         assert_eq!(heart.due(), start + SOON);
         assert_eq!(heart.beat(start + SOON, 3), Beat::Ping(1));
-        assert_eq!(heart.pong(1), Some(3));
+        assert_eq!(heart.pong(Some(1)), Some(3));
         assert_eq!(heart.due(), start + SOON + INTERVAL);
+    }
+
+    #[test]
+    fn a_deadline_counts_from_when_the_ping_was_due() {
+        let (mut heart, start) = heartbeat();
+        heart.beat(start + INTERVAL + SOON, 0);
+        assert_eq!(heart.due(), start + INTERVAL + TIMEOUT);
+        let (mut heart, start) = heartbeat();
+        let late = start + INTERVAL + TIMEOUT;
+        heart.beat(late, 0);
+        assert_eq!(heart.due(), late + TIMEOUT, "the peer had no chance");
+    }
+
+    #[test]
+    fn a_pong_that_names_no_ping_answers_the_oldest() {
+        let (mut heart, start) = heartbeat();
+        assert_eq!(heart.pong(None), None);
+        for written in [3, 5] {
+            heart.ask(start, Duration::ZERO);
+            heart.beat(start, written);
+        }
+        assert_eq!(heart.pong(None), Some(3));
+        assert_eq!(heart.pong(None), Some(5));
+        assert_eq!(heart.pong(None), None);
     }
 
     #[test]
@@ -162,13 +193,13 @@ mod tests {
             heart.ask(start, Duration::ZERO);
             heart.beat(start, written);
         }
-        assert_eq!(heart.pong(2), Some(5));
-        assert_eq!(heart.pong(1), None);
+        assert_eq!(heart.pong(Some(2)), Some(5));
+        assert_eq!(heart.pong(Some(1)), None);
         assert_eq!(
-            heart.pong(8),
+            heart.pong(Some(8)),
             None,
             "a pong that nobody asked for proves nothing"
         );
-        assert_eq!(heart.pong(3), Some(9));
+        assert_eq!(heart.pong(Some(3)), Some(9));
     }
 }

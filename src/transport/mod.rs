@@ -2,15 +2,27 @@
 
 pub mod server;
 
-mod origin;
+pub mod origin;
 
 mod caller;
 
 mod rest;
 
+mod body;
+
 mod upgrade;
 
+mod frames;
+
+pub mod connection;
+
+mod exchange;
+
 mod websocket;
+
+pub mod engineio;
+
+pub mod socketio;
 
 mod dispatch;
 
@@ -62,7 +74,14 @@ impl Gateway {
 
     /// Every address of the server.
     pub fn router(self, config: &Config) -> Router {
+        let (limits, origins) = (Arc::clone(&self.limits), Arc::clone(&self.origins));
+        let socketio = engineio::route(self.clone(), limits, origins, self.life.clone());
+        let polling = Router::new()
+            .route("/socket.io/", socketio.clone())
+            // Clients with `addTrailingSlash: false`.
+            .route("/socket.io", socketio);
         let routes = rest::routes().route("/ws", get(websocket::connect));
-        rest::layers(routes, &self, config.web_root.as_deref()).with_state(self)
+        let web_root = config.web_root.as_deref();
+        rest::layers(routes, polling, &self, web_root).with_state(self)
     }
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The origins that are let in.
 #[derive(Clone, Debug)]
-pub(crate) enum Origins {
+pub enum Origins {
     /// Any.
     Any,
     /// The server's own, and this machine on any port.

@@ -4,15 +4,12 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::connection::Work;
 use super::dispatch::{Answer, Begun, finish};
 use crate::error::ChatError;
 use crate::wire::command::Command;
-
-/// A future that somebody else polls.
-pub(super) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The commands of one socket that are not answered yet. `T` is how an answer finds its way
 /// back: what the client called it.
@@ -20,7 +17,6 @@ pub(super) struct Pipeline<T> {
     waiting: VecDeque<(T, Result<Command, ChatError>)>,
     beginning: Option<(T, Work<Begun>)>,
     under_way: VecDeque<(T, UnderWay)>,
-    most: usize,
 }
 
 enum UnderWay {
@@ -28,28 +24,24 @@ enum UnderWay {
     Sent(Work<Answer>),
 }
 
-impl<T> Pipeline<T> {
-    /// A pipeline for at most `most` commands at once.
-    pub(super) fn new(most: usize) -> Self {
+impl<T> Default for Pipeline<T> {
+    fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
             beginning: None,
             under_way: VecDeque::new(),
-            most,
         }
     }
+}
 
-    /// Whether another command can be taken.
-    pub(super) fn has_room(&self) -> bool {
-        self.len() < self.most
-    }
-
+impl<T> Pipeline<T> {
     /// Whether every command is answered.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn len(&self) -> usize {
+    /// How many commands are not answered yet.
+    pub(super) fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.beginning.is_some()) + self.under_way.len()
     }
 
@@ -181,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_no_send_waits_for_what_came_before_it() {
         let stage = Stage::default();
-        let mut pipeline = Pipeline::new(8);
+        let mut pipeline = Pipeline::default();
         let (first, second) = (stage.expect(), stage.expect());
         pipeline.push(1, other());
         pipeline.push(2, other());
@@ -207,7 +199,7 @@ mod tests {
     #[test]
     fn a_refusal_has_its_place_in_the_order() {
         let stage = Stage::default();
-        let mut pipeline = Pipeline::new(8);
+        let mut pipeline = Pipeline::default();
         let first = stage.expect();
         pipeline.push(1, send());
         pipeline.push(2, Err(ChatError::UnknownEvent));
@@ -229,11 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
-        let mut pipeline = Pipeline::new(2);
+    fn what_is_not_answered_counts() {
+        let stage = Stage::default();
+        let mut pipeline = Pipeline::default();
+        let first = stage.expect();
         pipeline.push(1, send());
-        assert!(pipeline.has_room());
-        pipeline.push(2, send());
-        assert!(!pipeline.has_room());
+        pipeline.push(2, Err(ChatError::UnknownEvent));
+        assert_eq!(pipeline.len(), 2);
+        assert!(pipeline.next(stage.begin()).now_or_never().is_none());
+        assert_eq!(pipeline.len(), 2);
+        drop(first);
+        assert!(pipeline.next(stage.begin()).now_or_never().is_some());
+        assert_eq!(pipeline.len(), 1);
     }
 }

@@ -3,15 +3,11 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt as _;
-use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::server::Place;
 use crate::config::Limits;
@@ -90,37 +86,6 @@ fn config(limits: &Limits) -> WebSocketConfig {
         .write_buffer_size(BUFFER)
         .max_message_size(Some(2 * limits.body_bytes))
         .max_frame_size(Some(2 * limits.body_bytes))
-}
-
-/// Says why, and waits for the peer to hear it (RFC 6455, 7.1.1), within limits. What it still
-/// sends is read and dropped: a socket that is closed with unread bytes resets the connection.
-pub(super) async fn end(socket: &mut Socket, why: CloseFrame, limits: &Limits) {
-    let ending = async {
-        if socket.send(Message::Close(Some(why))).await.is_err() {
-            return;
-        }
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_close() {
-                return;
-            }
-        }
-        // A frame that the library refuses is not read by it, and neither is what follows.
-        discard(socket, limits.discard_bytes).await;
-    };
-    // Whether it ends in time or not, the socket is closed next.
-    drop(timeout(limits.discard_time, Box::pin(ending)).await);
-}
-
-async fn discard(socket: &mut Socket, most: usize) {
-    let io = socket.get_mut();
-    let mut buffer = [0; 4 << 10];
-    let mut dropped = 0;
-    while dropped < most {
-        match io.read(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(read) => dropped += read,
-        }
-    }
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {

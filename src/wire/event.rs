@@ -1,5 +1,6 @@
 //! Everything that the server says by itself, each event encoded once for all who hear it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use super::view::{Status, Timestamp};
 #[derive(Debug)]
 pub struct Event {
     number: u64,
+    name: &'static str,
     frame: Bytes,
+    socketio: OnceLock<Bytes>,
 }
 
 impl Event {
@@ -27,6 +30,8 @@ impl Event {
         let frame = serde_json::to_vec(&Frame { event: name, data });
         Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            name,
+            socketio: OnceLock::new(),
             frame: Bytes::from(frame.expect("payloads of events can be encoded")),
         }
     }
@@ -35,6 +40,34 @@ impl Event {
     #[must_use]
     pub fn frame(&self) -> &Bytes {
         &self.frame
+    }
+
+    /// The packet of Socket.IO, `42["name",data,"number"]`: the number is what a returning client
+    /// names as the last that it has. Written when the first session needs it.
+    ///
+    /// # Panics
+    /// Never: the frame was written here.
+    #[must_use]
+    pub fn socketio(&self) -> &Bytes {
+        self.socketio.get_or_init(|| {
+            let data = self.frame.strip_prefix(br#"{"event":""#);
+            let data = data.and_then(|rest| rest.strip_prefix(self.name.as_bytes()));
+            let data = data.and_then(|rest| rest.strip_prefix(br#"","data":"#));
+            let data = data.and_then(|rest| rest.strip_suffix(b"}"));
+            let data = data.expect("a frame has its name and data");
+            let (name, number) = (self.name.as_bytes(), self.number.to_string());
+            [
+                br#"42[""#,
+                name,
+                br#"","#,
+                data,
+                br#",""#,
+                number.as_bytes(),
+                br#""]"#,
+            ]
+            .concat()
+            .into()
+        })
     }
 
     /// Its place among all events of this process: what a returning client names as the last

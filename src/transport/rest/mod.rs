@@ -52,9 +52,10 @@ pub(super) fn routes() -> Router<Gateway> {
 }
 
 /// What surrounds every route: whole bodies, origins, panics, and what answers when no route
-/// does.
+/// does. Those of `polling` read their bodies themselves, and refuse in their own words.
 pub(super) fn layers(
     routes: Router<Gateway>,
+    polling: Router<Gateway>,
     gateway: &Gateway,
     web_root: Option<&Path>,
 ) -> Router<Gateway> {
@@ -71,6 +72,7 @@ pub(super) fn layers(
     routes
         .method_not_allowed_fallback(|| async { Refusal(ChatError::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(gateway.clone(), whole_body))
+        .merge(polling)
         .layer(cors(gateway))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::map_response(never_sniff))
@@ -101,7 +103,7 @@ async fn whole_body(State(gateway): State<Gateway>, request: Request, next: Next
         return next.run(request).await;
     }
     let (parts, stream) = request.into_parts();
-    match body::read(stream, &gateway.limits).await {
+    match super::body::read(stream, &gateway.limits).await {
         Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
         Err(refusal) => {
             let mut response = Refusal(refusal).into_response();

@@ -1,5 +1,6 @@
 //! The frames of the plain WebSocket (contract, "Plain WebSocket"). Pure.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -53,64 +54,36 @@ struct Reply<'a, T> {
 }
 
 /// What answers a frame that succeeded; nothing if it had no `id`.
-pub(super) fn answer(id: Option<&Value>, data: &RawValue) -> Option<String> {
+pub(super) fn answer(id: Option<&Value>, data: &RawValue) -> Option<Bytes> {
     // Written by hand, because a raw value cannot be flattened, and it is most of the frame.
     let reply = serde_json::to_string(id?).ok()?;
     let data = data.get();
-    Some(format!(
-        r#"{{"reply":{reply},"status":"success","data":{data}}}"#
-    ))
+    let frame = format!(r#"{{"reply":{reply},"status":"success","data":{data}}}"#);
+    Some(frame.into())
 }
 
 /// What answers a frame that was refused: its reply, or an `error` event.
-pub(super) fn refusal(id: Option<&Value>, event: Option<&str>, refusal: &ChatError) -> String {
-    let frame = match id {
-        Some(reply) => encode(&Reply {
-            reply,
-            envelope: Failure::from(refusal),
-        }),
+pub(super) fn refusal(id: Option<&Value>, event: Option<&str>, refusal: &ChatError) -> Bytes {
+    match id {
+        Some(reply) => {
+            let envelope = Failure::from(refusal);
+            encode(&Reply { reply, envelope }).into()
+        }
         None => {
             let payload = ErrorEvent {
                 code: refusal.code(),
                 message: refusal.to_string(),
                 event,
             };
-            Event::new("error", &payload).frame().to_vec()
+            Event::new("error", &payload).frame().clone()
         }
-    };
-    String::from_utf8(frame).unwrap_or_default()
+    }
 }
 
 /// What answers the frame that authenticated.
-pub(super) fn authenticated(reply: &Value) -> String {
+pub(super) fn authenticated(reply: &Value) -> Bytes {
     let envelope = success(serde_json::Map::new());
-    String::from_utf8(encode(&Reply { reply, envelope })).unwrap_or_default()
-}
-
-/// Why the server closes a socket.
-pub(super) mod close {
-    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-
-    /// A code and a few words for a person.
-    #[derive(Clone, Copy, Debug)]
-    pub(in super::super) struct Why(u16, &'static str);
-
-    pub(in super::super) const NO_BINARY: Why = Why(1003, "text frames only");
-    pub(in super::super) const NOT_UTF8: Why = Why(1007, "a text frame must be UTF-8");
-    pub(in super::super) const TOO_BIG: Why = Why(1009, "a frame has at most 64 KiB");
-    pub(in super::super) const RESTART: Why = Why(1012, "the server restarts");
-    pub(in super::super) const TRY_AGAIN: Why = Why(1013, "the server is busy");
-    pub(in super::super) const UNAUTHENTICATED: Why = Why(4401, "unauthenticated");
-    pub(in super::super) const TOO_LATE: Why = Why(4408, "no token in time");
-
-    impl From<Why> for CloseFrame {
-        fn from(Why(code, reason): Why) -> Self {
-            Self {
-                code: code.into(),
-                reason: reason.into(),
-            }
-        }
-    }
+    encode(&Reply { reply, envelope }).into()
 }
 
 #[cfg(test)]
@@ -147,8 +120,8 @@ mod tests {
     fn answers_repeat_the_id() {
         let data = RawValue::from_string(r#"{"a":1}"#.to_owned()).expect("JSON");
         assert_eq!(
-            answer(Some(&json!("x\"y")), &data).as_deref(),
-            Some(r#"{"reply":"x\"y","status":"success","data":{"a":1}}"#)
+            answer(Some(&json!("x\"y")), &data).expect("an answer"),
+            r#"{"reply":"x\"y","status":"success","data":{"a":1}}"#
         );
         assert_eq!(answer(None, &data), None);
         assert_eq!(

@@ -3,21 +3,24 @@
 mod connection;
 mod frame;
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Gateway;
 use super::caller::{bearer, bearer_protocol};
+use super::connection::{Connection, End, Frame as Written, Why};
+use super::frames::{Frames, Received};
 use super::rest::answer::Refusal;
-use super::upgrade::{Socket, Upgrade, end};
+use super::upgrade::Upgrade;
 use crate::chat::Caller;
 use crate::error::ChatError;
-use connection::Connection;
-use frame::{Frame, close};
+use connection::{Plain, PlainSocket};
+use frame::Frame;
 
 /// `GET /ws`
 pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request) -> Response {
@@ -59,66 +62,54 @@ async fn admit(
 /// The life of one socket.
 async fn serve(gateway: Gateway, mut upgrade: Upgrade, caller: Option<Caller>) {
     let _place = upgrade.place();
-    let Some(mut socket) = upgrade.socket(&gateway.limits).await else {
+    let Some(socket) = upgrade.socket(&gateway.limits).await else {
         return;
     };
+    let mut frames = Frames::new(socket, Arc::clone(&gateway.limits));
     let who = match caller {
-        Some(caller) => Some((caller, None)),
-        None => authenticate(&gateway, &mut socket).await,
+        Some(caller) => Ok((caller, None)),
+        None => authenticate(&gateway, &mut frames).await,
     };
-    let Some((caller, id)) = who else { return };
+    let (caller, id) = match who {
+        Ok(who) => who,
+        Err(end) => return frames.close(end).await,
+    };
     match gateway.chat.open_session(caller).await {
         Ok(session) => {
-            let mut connection = Connection::new(gateway, socket, session);
-            if let Some(id) = id {
-                connection.authenticated(id).await;
-            }
-            connection.run().await;
+            let (limits, life) = (Arc::clone(&gateway.limits), gateway.life.clone());
+            let handler = Plain::new(gateway, session, id.as_ref());
+            Connection::new(PlainSocket(frames), handler, limits, life)
+                .run()
+                .await;
         }
-        Err(_) => end(&mut socket, close::TRY_AGAIN.into(), &gateway.limits).await,
+        Err(_) => frames.close(End::Refused(Why::TRY_AGAIN)).await,
     }
 }
 
-/// Waits for the first frame with a token. Who it is and the frame's `id`, if it has one; `None`
-/// when the socket is closed.
+/// Waits for the first frame with a token: who it is, and the frame's `id`, if it has one.
 async fn authenticate(
     gateway: &Gateway,
-    socket: &mut Socket,
-) -> Option<(Caller, Option<serde_json::Value>)> {
+    frames: &mut Frames,
+) -> Result<(Caller, Option<Value>), End> {
     let time = gateway.limits.authenticate_timeout;
-    let answer = tokio::select! {
-        answer = timeout(time, introduction(gateway, socket)) => answer,
-        () = gateway.life.draining.cancelled() => Ok(Err(Some(close::RESTART))),
-    };
-    let why = match answer {
-        Ok(Ok(who)) => return Some(who),
-        Ok(Err(why)) => why,
-        Err(_) => Some(close::TOO_LATE),
-    };
-    if let Some(why) = why {
-        end(socket, why.into(), &gateway.limits).await;
+    tokio::select! {
+        who = timeout(time, introduction(gateway, frames)) => {
+            who.unwrap_or(Err(End::Refused(Why::TOO_LATE)))
+        }
+        () = gateway.life.draining.cancelled() => Err(End::Refused(Why::RESTART)),
     }
-    None
 }
 
-/// Reads frames until one tells who it is; else why the socket is to be closed, if it is open.
+/// Reads frames until one tells who it is.
 async fn introduction(
     gateway: &Gateway,
-    socket: &mut Socket,
-) -> Result<(Caller, Option<serde_json::Value>), Option<close::Why>> {
+    frames: &mut Frames,
+) -> Result<(Caller, Option<Value>), End> {
     loop {
-        let text = match socket.next().await {
-            Some(Ok(Message::Text(text))) if text.len() <= gateway.limits.body_bytes => text,
-            Some(Ok(Message::Text(_)) | Err(Error::Capacity(_))) => {
-                return Err(Some(close::TOO_BIG));
-            }
-            Some(Ok(Message::Binary(_))) => return Err(Some(close::NO_BINARY)),
-            Some(Err(Error::Utf8(_))) => return Err(Some(close::NOT_UTF8)),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                drop(socket.close(None).await);
-                return Err(None);
-            }
+        let text = match frames.next().await? {
+            Received::Text(text) => text,
+            Received::Binary(_) => return Err(End::Refused(Why::NO_BINARY)),
+            Received::Pong(_) | Received::Control => continue,
         };
         let frame = Frame::parse(text.as_str());
         let id = match &frame {
@@ -129,9 +120,10 @@ async fn introduction(
             Ok(caller) => return Ok((caller, id)),
             Err((refusal, event, fatal)) => {
                 let answer = frame::refusal(id.as_ref(), event.as_deref(), &refusal);
-                drop(socket.send(Message::text(answer)).await);
+                frames.feed(Written::Text(answer)).await?;
+                frames.flush().await?;
                 if fatal {
-                    return Err(Some(close::UNAUTHENTICATED));
+                    return Err(End::Refused(Why::UNAUTHENTICATED));
                 }
             }
         }

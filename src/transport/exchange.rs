@@ -1,0 +1,134 @@
+//! A session at work on a socket, in whatever protocol: commands in, answers and events out, each
+//! in its order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+
+use super::Gateway;
+use super::connection::{Frame, Output, Why, Work};
+use super::dispatch::{Answer, Begun, begin};
+use super::pipeline::Pipeline;
+use crate::chat::{Ending, Session};
+use crate::error::ChatError;
+use crate::wire::command::Command;
+use crate::wire::event::Event;
+
+/// How many bytes of events are written with one flush.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
+
+/// How a protocol writes down what the chat says.
+pub(super) trait Dialect: Send + 'static {
+    /// How an answer finds its way back: what the client called it.
+    type Target: Send;
+
+    /// An event, as a text frame.
+    fn event(event: &Event) -> Bytes;
+
+    /// An answer, as a text frame; `None` if the client wants none.
+    fn answer(target: &Self::Target, answer: Answer) -> Option<Bytes>;
+}
+
+/// A session and what is under way in it.
+pub(super) struct Exchange<D: Dialect> {
+    gateway: Gateway,
+    session: Arc<Session>,
+    pipeline: Pipeline<D::Target>,
+    /// Waits for a time when it can be written.
+    answered: VecDeque<(D::Target, Answer)>,
+    commands_max: usize,
+}
+
+impl<D: Dialect> Exchange<D> {
+    pub(super) fn new(gateway: Gateway, session: Session) -> Self {
+        Self {
+            pipeline: Pipeline::default(),
+            session: Arc::new(session),
+            answered: VecDeque::new(),
+            commands_max: gateway.limits.session_commands_max,
+            gateway,
+        }
+    }
+
+    /// Takes a command, or the refusal of one that could not be read.
+    pub(super) fn push(&mut self, to: D::Target, command: Result<Command, ChatError>) {
+        self.pipeline.push(to, command);
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.pipeline.len() + self.answered.len() < self.commands_max
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.pipeline.is_empty()
+    }
+
+    pub(super) fn proven(&self, up_to: u64) {
+        self.session.proven(up_to);
+    }
+
+    pub(super) async fn over(&mut self) {
+        while !self.session.outbox().is_closed() {
+            self.session.outbox().changed().await;
+        }
+    }
+
+    pub(super) async fn ready(&mut self) {
+        let begin = beginner(&self.gateway, &self.session);
+        tokio::select! {
+            answered = self.pipeline.next(begin) => self.answered.push_back(answered),
+            () = self.session.outbox().changed() => {}
+        }
+    }
+
+    pub(super) fn take(&mut self, output: &mut Output) {
+        loop {
+            while let Some((target, answer)) = self.next_answer() {
+                output
+                    .frames
+                    .extend(D::answer(&target, answer).map(Frame::Text));
+            }
+            let taken = self.session.outbox().take(WRITTEN_AT_ONCE);
+            if taken.closed {
+                output.over = Some(Why::RESTART);
+                return;
+            }
+            output.written = taken.up_to;
+            if taken.prove {
+                output.prove = Some(self.gateway.limits.proof_delay);
+            }
+            let events = taken.events.iter().map(|event| D::event(event));
+            output.frames.extend(events.map(Frame::Text));
+            match taken.answer {
+                // It is the next answer of the pipeline.
+                Some(let_go) => let_go(taken.up_to),
+                None => return,
+            }
+        }
+    }
+
+    fn next_answer(&mut self) -> Option<(D::Target, Answer)> {
+        let begin = beginner(&self.gateway, &self.session);
+        let answered = self.answered.pop_front();
+        answered.or_else(|| self.pipeline.next(begin).now_or_never())
+    }
+
+    /// Ends the session. What was taken is carried out, although nobody hears the answers.
+    pub(super) async fn end(mut self, how: Ending) {
+        self.session.end(how);
+        while !self.pipeline.is_empty() {
+            drop(
+                self.pipeline
+                    .next(beginner(&self.gateway, &self.session))
+                    .await,
+            );
+        }
+    }
+}
+
+/// How the pipeline begins a command.
+fn beginner(gateway: &Gateway, session: &Arc<Session>) -> impl Fn(Command) -> Work<Begun> {
+    |command| Box::pin(begin(gateway.chat.clone(), Arc::clone(session), command))
+}

@@ -1,0 +1,230 @@
+//! The chat over Socket.IO: the namespace `/`, the contract's events, and coming back.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Admission, Connection, Event, Namespaces, Refusal, packet};
+use crate::chat::{Chat, Ending, Session};
+use crate::error::ChatError;
+use crate::transport::Gateway;
+use crate::transport::caller::bearer;
+use crate::transport::connection::{Output, Source, Work};
+use crate::transport::dispatch::Answer;
+use crate::transport::engineio::Service;
+use crate::transport::exchange::{Dialect, Exchange};
+use crate::wire::check;
+use crate::wire::command::Command;
+use crate::wire::event::{self, ErrorEvent};
+use crate::wire::id;
+use crate::wire::reply::{self, Failure};
+
+/// The chat's only namespace.
+const NAMESPACE: &str = "/";
+
+/// Opens connections to the chat.
+impl Service for Gateway {
+    type Handler = Connection<Chats>;
+
+    fn open(&self, headers: &HeaderMap) -> Self::Handler {
+        let limits = Arc::clone(&self.limits);
+        Connection::new(Chats::new(self.clone(), headers), limits)
+    }
+}
+
+/// The chat on one connection.
+pub struct Chats {
+    gateway: Gateway,
+    /// The token in the header of the request that opened the connection.
+    bearer: Option<String>,
+    exchange: Option<Exchange<SocketIo>>,
+    /// What was written before this session began, on the same connection.
+    before: u64,
+    written: u64,
+}
+
+impl Chats {
+    fn new(gateway: Gateway, headers: &HeaderMap) -> Self {
+        Self {
+            gateway,
+            bearer: bearer(headers).map(str::to_owned),
+            exchange: None,
+            before: 0,
+            written: 0,
+        }
+    }
+}
+
+impl Namespaces for Chats {
+    type Client = Session;
+
+    fn admit(&self, namespace: &str, auth: Option<&RawValue>) -> Work<Admission<Session>> {
+        if namespace != NAMESPACE {
+            let code = ChatError::NotFound("namespace").code();
+            let refusal = Refusal {
+                // The reference implementation's words.
+                message: "Invalid namespace".to_owned(),
+                data: Some(json!({"code": code})),
+            };
+            return Box::pin(async { Err(refusal) });
+        }
+        let chat = self.gateway.chat.clone();
+        let auth = auth.map_or(Ok(Value::Null), |auth| check::parse(auth.get().as_bytes()));
+        let bearer = self.bearer.clone();
+        Box::pin(async move {
+            let session = open(&chat, auth?, bearer).await?;
+            Ok((json!({"sid": id::random()}), session))
+        })
+    }
+
+    fn enter(&mut self, _: &str, session: Session) {
+        self.before = self.written;
+        self.exchange = Some(Exchange::new(self.gateway.clone(), session));
+    }
+
+    fn receive(&mut self, _: &str, event: Event<'_>) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        let command = command(&event);
+        let to = Target {
+            id: event.id,
+            event: event.name.into_owned(),
+        };
+        exchange.push(to, command);
+    }
+
+    fn leave(&mut self, _: &str) {
+        if let Some(exchange) = self.exchange.take() {
+            let rest = timeout(
+                self.gateway.limits.command_time,
+                exchange.end(Ending::Goodbye),
+            );
+            self.gateway.life.tasks.spawn(rest);
+        }
+    }
+}
+
+impl Source for Chats {
+    fn has_room(&self) -> bool {
+        self.exchange.as_ref().is_none_or(Exchange::has_room)
+    }
+
+    async fn ready(&mut self) {
+        match &mut self.exchange {
+            Some(exchange) => exchange.ready().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take(&mut self, output: &mut Output) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.take(output);
+            output.written += self.before;
+            self.written = output.written;
+        }
+    }
+
+    fn proven(&mut self, up_to: u64) {
+        // A ping may be older than the session.
+        let written = up_to.checked_sub(self.before);
+        if let Some((exchange, written)) = self.exchange.as_mut().zip(written) {
+            exchange.proven(written);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.exchange.as_ref().is_none_or(Exchange::is_idle)
+    }
+
+    async fn over(&mut self) {
+        match &mut self.exchange {
+            Some(exchange) => exchange.over().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn end(self, how: Ending) {
+        if let Some(exchange) = self.exchange {
+            exchange.end(how).await;
+        }
+    }
+}
+
+/// The session of whoever `auth` says that they are, or the header.
+async fn open(chat: &Chat, auth: Value, bearer: Option<String>) -> Result<Session, ChatError> {
+    let text = |field| auth.get(field).and_then(Value::as_str);
+    let token = text("token").or(bearer.as_deref());
+    let caller = chat.authenticate(token.unwrap_or_default()).await?;
+    chat.open_session(caller).await
+}
+
+fn command(event: &Event<'_>) -> Result<Command, ChatError> {
+    if !event.attachments.is_empty() {
+        return Err(ChatError::field("data", "must hold no binary"));
+    }
+    let data = match event.arguments.first() {
+        Some(data) => check::parse(data.get().as_bytes())?,
+        None => Value::Null,
+    };
+    Command::from_event(&event.name, data)
+}
+
+impl From<ChatError> for Refusal {
+    fn from(error: ChatError) -> Self {
+        Self {
+            message: error.to_string(),
+            data: Some(json!({"code": error.code()})),
+        }
+    }
+}
+
+/// How an answer finds its way back.
+pub(super) struct Target {
+    id: Option<u64>,
+    event: String,
+}
+
+/// EVENT and ACK packets.
+pub(super) struct SocketIo;
+
+impl Dialect for SocketIo {
+    type Target = Target;
+
+    fn event(event: &event::Event) -> Bytes {
+        event.socketio().clone()
+    }
+
+    fn answer(target: &Target, answer: Answer) -> Option<Bytes> {
+        match (answer, target.id) {
+            (Ok(data), Some(id)) => {
+                let data = data.get();
+                let envelope = format!(r#"[{{"status":"success","data":{data}}}]"#);
+                Some(packet::ack(NAMESPACE, 0, id, &envelope))
+            }
+            (Ok(_), None) => None,
+            (Err(refusal), Some(id)) => {
+                let envelope = array(&[Failure::from(&refusal)]);
+                Some(packet::ack(NAMESPACE, 0, id, &envelope))
+            }
+            (Err(refusal), None) => {
+                let payload = ErrorEvent {
+                    code: refusal.code(),
+                    message: refusal.to_string(),
+                    event: Some(&target.event),
+                };
+                // It has no number: it is an answer, and is not repeated to who comes back.
+                let event = array(&("error", payload));
+                Some(packet::event(NAMESPACE, 0, None, &event))
+            }
+        }
+    }
+}
+
+fn array(values: &impl serde::Serialize) -> String {
+    String::from_utf8(reply::encode(values)).unwrap_or_default()
+}
