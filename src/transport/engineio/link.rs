@@ -171,26 +171,22 @@ impl Link {
         }
     }
 
-    /// The next packet of a payload that is being read.
+    /// The next packet of a payload that is being read. When it is the last one, the request is
+    /// answered.
     fn posted(&mut self) -> Option<Result<Incoming, End>> {
         let post = self.post.as_mut()?;
-        let rest = post.payload.get(post.at..).unwrap_or_default();
-        let end = rest.find(packet::SEPARATOR);
-        let part = post.at..post.at + end.unwrap_or(rest.len());
-        let whole = post.payload.clone();
-        match end {
-            Some(_) => post.at = part.end + packet::SEPARATOR.len_utf8(),
-            None => {
-                let read = self.post.take()?;
-                let packet = received(&whole, part);
-                drop(read.reply.send(match packet {
-                    Err(End::Refused(_)) => Err(ProtocolError::BadRequest),
-                    _ => Ok(Bytes::from_static(b"ok")),
-                }));
-                return Some(packet);
-            }
+        let part = packet::part(&post.payload, post.at);
+        let is_last = part.end == post.payload.len();
+        post.at = part.end + packet::SEPARATOR.len_utf8();
+        let packet = received(&post.payload, part);
+        if is_last {
+            let answer = match packet {
+                Err(End::Refused(_)) => Err(ProtocolError::BadRequest),
+                _ => Ok(Bytes::from_static(b"ok")),
+            };
+            drop(self.post.take()?.reply.send(answer));
         }
-        Some(received(&whole, part))
+        Some(packet)
     }
 
     fn answer_poll(&mut self, packet: &'static str) {

@@ -1,5 +1,11 @@
-//! Engine.IO packets and long-polling payloads (protocol 4, "Encoding"). Pure.
+//! The packets of Engine.IO, protocol 4, and the payloads that long polling packs them into. Pure.
+//!
+//! A packet is a digit that tells its kind, and what it carries. On a WebSocket each has a text
+//! frame of its own, and binary data is a binary frame without a digit. In a payload, packets stand
+//! one after the other with U+001E between them, and binary data is `b` and base64. (The protocol
+//! takes it for granted that no text has a U+001E in it; JSON has none.)
 
+use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,75 +14,130 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::transport::connection::Frame;
-use crate::wire::reply::encode;
 
 /// Stands between the packets of a payload.
-pub const SEPARATOR: char = '\x1e';
-/// The connection is over.
+pub const SEPARATOR: char = '\u{1e}';
+
+/// Ends the connection.
 pub const CLOSE: &str = "1";
-/// Are you there?
+/// Asks the client for a pong.
 pub const PING: &str = "2";
-/// A client tries a new WebSocket.
+/// A client tries the WebSocket that it wants to go on with.
 pub const PROBE: &str = "2probe";
-/// The WebSocket works.
+/// What answers that.
 pub const PROBE_ANSWER: &str = "3probe";
-/// A client goes on with its new WebSocket.
+/// A client goes on with the WebSocket that it has tried.
 pub const UPGRADE: &str = "5";
-/// Nothing: it ends a poll.
+/// Ends a poll that has nothing to tell.
 pub const NOOP: &str = "6";
 
-/// A packet of a client, in text. (A binary frame of a WebSocket is a message as it stands.)
+/// Bytes that are no packet; says why in a few words, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
+
+/// A packet from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {
-    /// Only a server sends this.
+    /// `0`: belongs to the server; what it carries is not looked at.
     Open,
-    /// The client ends the connection.
+    /// `1`: the client leaves.
     Close,
-    /// Only a server sends this, but for the probe of an upgrade.
+    /// `2`: a probe in an upgrade; otherwise it belongs to the server.
     Ping(&'a str),
-    /// Answers a ping.
+    /// `3`: the answer to a ping.
     Pong(&'a str),
-    /// A message of text.
+    /// `4`: a text for the layer above.
     Message(&'a str),
-    /// The client goes on with its new WebSocket.
+    /// `5`: the probed WebSocket takes over.
     Upgrade,
-    /// Nothing.
+    /// `6`: nothing.
     Noop,
-    /// A message of bytes.
+    /// `b`: binary data for the layer above, at most three quarters as long as its base64.
     Binary(Bytes),
 }
 
-/// What is no packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
-
-impl Packet<'_> {
-    /// Reads one packet.
+impl<'a> Packet<'a> {
+    /// Reads one packet from a text frame, or from between two separators of a payload.
     ///
     /// # Errors
-    /// [`Malformed`] for an empty one, an unknown type, and bytes that are no base64.
-    pub fn parse(text: &str) -> Result<Packet<'_>, Malformed> {
-        let mut rest = text.chars();
-        let kind = rest.next().ok_or(Malformed)?;
-        let rest = rest.as_str();
-        match (kind, rest) {
-            ('0', _) => Ok(Packet::Open),
-            ('1', "") => Ok(Packet::Close),
-            ('2', data) => Ok(Packet::Ping(data)),
-            ('3', data) => Ok(Packet::Pong(data)),
-            ('4', data) => Ok(Packet::Message(data)),
-            ('5', "") => Ok(Packet::Upgrade),
-            ('6', "") => Ok(Packet::Noop),
-            ('b', base64) => {
-                let bytes = BASE64_STANDARD.decode(base64).map_err(|_| Malformed)?;
-                Ok(Packet::Binary(bytes.into()))
-            }
-            _ => Err(Malformed),
+    /// An empty text, an unknown kind, something after a kind that carries nothing, and base64 that
+    /// is not of the standard alphabet with its padding, as every stock client writes it.
+    pub fn parse(text: &'a str) -> Result<Self, Malformed> {
+        let kind = *text.as_bytes().first().ok_or(Malformed("empty packet"))?;
+        // A kind is ASCII, so what follows it starts at a character, unless there is no such kind.
+        let data = text.get(1..).unwrap_or_default();
+        match kind {
+            b'0' => Ok(Self::Open),
+            b'2' => Ok(Self::Ping(data)),
+            b'3' => Ok(Self::Pong(data)),
+            b'4' => Ok(Self::Message(data)),
+            b'b' => match BASE64_STANDARD.decode(data) {
+                Ok(bytes) => Ok(Self::Binary(bytes.into())),
+                Err(_) => Err(Malformed("broken base64")),
+            },
+            b'1' | b'5' | b'6' if !data.is_empty() => Err(Malformed("packet with a surplus")),
+            b'1' => Ok(Self::Close),
+            b'5' => Ok(Self::Upgrade),
+            b'6' => Ok(Self::Noop),
+            _ => Err(Malformed("unknown kind of packet")),
         }
     }
 }
 
-/// The packet that opens a connection ("Handshake").
+/// Where the packet of a long-polling payload is that begins at `from`; the next one begins after
+/// its [`SEPARATOR`]. An empty payload is one empty packet, which is malformed.
+#[must_use]
+pub fn part(payload: &str, from: usize) -> Range<usize> {
+    let rest = payload.get(from..).unwrap_or_default();
+    let length = rest.find(SEPARATOR).unwrap_or(rest.len());
+    from..from + length
+}
+
+fn payload_len(frame: &Frame) -> usize {
+    match frame {
+        Frame::Text(packet) => packet.len(),
+        Frame::Binary(data) => 1 + data.len().div_ceil(3) * 4,
+    }
+}
+
+/// The payload that carries `frames`, in their order.
+#[must_use]
+pub fn encode_payload(frames: &[Frame]) -> Vec<u8> {
+    let lengths = frames.iter().map(|frame| payload_len(frame) + 1);
+    let mut payload = Vec::with_capacity(lengths.sum());
+    for (place, frame) in frames.iter().enumerate() {
+        if place > 0 {
+            payload.push(SEPARATOR as u8);
+        }
+        match frame {
+            Frame::Text(packet) => payload.extend_from_slice(packet),
+            Frame::Binary(data) => {
+                payload.push(b'b');
+                payload.extend_from_slice(BASE64_STANDARD.encode(data).as_bytes());
+            }
+        }
+    }
+    payload
+}
+
+/// What an open packet tells, in the order in which the reference server writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Handshake<'a> {
+    sid: &'a str,
+    upgrades: &'a [&'a str],
+    ping_interval: u64,
+    ping_timeout: u64,
+    max_payload: usize,
+}
+
+/// The packet that opens a connection: its name, the transports that it may go on with, how often
+/// it is pinged and how long a pong may take (told in whole milliseconds), and the bytes that a
+/// payload may have.
+///
+/// # Panics
+/// Never: all of it can be encoded.
 #[must_use]
 pub fn open(
     sid: &str,
@@ -85,46 +146,19 @@ pub fn open(
     ping_timeout: Duration,
     max_payload: usize,
 ) -> Bytes {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Open<'a> {
-        sid: &'a str,
-        upgrades: &'a [&'a str],
-        ping_interval: u128,
-        ping_timeout: u128,
-        max_payload: usize,
-    }
-    let open = Open {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let handshake = Handshake {
         sid,
         upgrades,
-        ping_interval: ping_interval.as_millis(),
-        ping_timeout: ping_timeout.as_millis(),
+        ping_interval: milliseconds(ping_interval),
+        ping_timeout: milliseconds(ping_timeout),
         max_payload,
     };
-    let mut packet = b"0".to_vec();
-    packet.append(&mut encode(&open));
-    packet.into()
+    let mut packet = vec![b'0'];
+    serde_json::to_writer(&mut packet, &handshake).expect("a handshake can be encoded");
+    Bytes::from(packet)
 }
 
-/// Frames as one payload: text as it stands, bytes as base64.
-#[must_use]
-pub fn encode_payload(frames: &[Frame]) -> Vec<u8> {
-    let size = |frame: &Frame| match frame {
-        Frame::Text(text) => text.len() + 1,
-        Frame::Binary(bytes) => bytes.len().div_ceil(3) * 4 + 2,
-    };
-    let mut payload = Vec::with_capacity(frames.iter().map(size).sum());
-    for frame in frames {
-        if !payload.is_empty() {
-            payload.push(SEPARATOR as u8);
-        }
-        match frame {
-            Frame::Text(text) => payload.extend_from_slice(text),
-            Frame::Binary(bytes) => {
-                payload.push(b'b');
-                payload.extend_from_slice(BASE64_STANDARD.encode(bytes).as_bytes());
-            }
-        }
-    }
-    payload
-}
+#[cfg(test)]
+#[path = "packet_tests.rs"]
+mod tests;

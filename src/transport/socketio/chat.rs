@@ -23,9 +23,6 @@ use crate::wire::event::{self, ErrorEvent};
 use crate::wire::id;
 use crate::wire::reply::{self, Failure};
 
-/// The chat's only namespace.
-const NAMESPACE: &str = "/";
-
 /// Opens connections to the chat.
 impl Service for Gateway {
     type Handler = Connection<Chats>;
@@ -63,7 +60,7 @@ impl Namespaces for Chats {
     type Client = Session;
 
     fn admit(&self, namespace: &str, auth: Option<&RawValue>) -> Work<Admission<Session>> {
-        if namespace != NAMESPACE {
+        if namespace != packet::MAIN {
             let code = ChatError::NotFound("namespace").code();
             let refusal = Refusal {
                 // The reference implementation's words.
@@ -204,12 +201,12 @@ impl Dialect for SocketIo {
             (Ok(data), Some(id)) => {
                 let data = data.get();
                 let envelope = format!(r#"[{{"status":"success","data":{data}}}]"#);
-                Some(packet::ack(NAMESPACE, 0, id, &envelope))
+                Some(packet::ack(packet::MAIN, 0, id, &envelope))
             }
             (Ok(_), None) => None,
             (Err(refusal), Some(id)) => {
                 let envelope = array(&[Failure::from(&refusal)]);
-                Some(packet::ack(NAMESPACE, 0, id, &envelope))
+                Some(packet::ack(packet::MAIN, 0, id, &envelope))
             }
             (Err(refusal), None) => {
                 let payload = ErrorEvent {
@@ -219,7 +216,7 @@ impl Dialect for SocketIo {
                 };
                 // It has no number: it is an answer, and is not repeated to who comes back.
                 let event = array(&("error", payload));
-                Some(packet::event(NAMESPACE, 0, None, &event))
+                Some(packet::event(packet::MAIN, 0, None, &event))
             }
         }
     }

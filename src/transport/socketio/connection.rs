@@ -57,9 +57,6 @@ impl<N: Namespaces> Connection<N> {
             (Kind::Connect, None) => self.connect(&packet),
             (Kind::Disconnect, Some(place)) => self.disconnect(place),
             (Kind::Event, Some(_)) => self.event(&packet, Vec::new())?,
-            (Kind::BinaryEvent, Some(_)) if packet.attachments == 0 => {
-                self.event(&packet, Vec::new())?;
-            }
             (Kind::BinaryEvent | Kind::BinaryAck, Some(_)) => {
                 if packet.attachments > self.limits.attachments_max {
                     return Err(Why::PROTOCOL);

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use super::connection::{Source, Work};
 
@@ -52,7 +53,7 @@ pub struct Event<'a> {
     /// Its name.
     pub name: Cow<'a, str>,
     /// What follows the name.
-    pub arguments: Vec<&'a RawValue>,
+    pub arguments: SmallVec<[&'a RawValue; 2]>,
     /// Its attachments, in the order of their numbers.
     pub attachments: Vec<Bytes>,
 }
