@@ -48,8 +48,6 @@ pub struct Output {
     pub written: u64,
     /// Whether a ping is to prove this, and how soon.
     pub prove: Option<Duration>,
-    /// Whether the connection ends now, and why.
-    pub over: Option<Why>,
 }
 
 /// What a connection's messages mean.
@@ -79,8 +77,12 @@ pub trait Source: Send + 'static {
     /// Whether everything that was taken is answered.
     fn is_idle(&self) -> bool;
 
-    /// Waits until the connection is over, whatever is still being written.
-    fn over(&mut self) -> impl Future<Output = ()> + Send;
+    /// Why the connection is to end now, if it is.
+    fn over(&self) -> Option<Why>;
+
+    /// Waits until there is something new to say, or the connection is to end: for a writer that
+    /// makes no progress.
+    fn changed(&mut self) -> impl Future<Output = ()> + Send;
 
     /// The connection has ended. What was taken is still carried out.
     fn end(self, how: Ending) -> impl Future<Output = ()> + Send;
@@ -256,21 +258,21 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
     /// Writes what is ready, many frames with one flush; whether there may be more. Reading has
     /// its turn in between, however much there is to write.
     async fn write(&mut self) -> Result<bool, End> {
-        if !self.carrier.is_writable() {
-            return Ok(false);
+        let mut more = false;
+        if self.carrier.is_writable() {
+            let mut output = std::mem::take(&mut self.output);
+            self.handler.take(&mut output);
+            if let Some(delay) = output.prove.take() {
+                self.heartbeat.ask(Instant::now(), delay);
+            }
+            more = !output.frames.is_empty();
+            for frame in output.frames.drain(..) {
+                unless_stuck(self.carrier.feed(frame), &mut self.handler, &self.limits).await?;
+            }
+            unless_stuck(self.carrier.flush(), &mut self.handler, &self.limits).await?;
+            self.output = output;
         }
-        let mut output = std::mem::take(&mut self.output);
-        self.handler.take(&mut output);
-        if let Some(delay) = output.prove.take() {
-            self.heartbeat.ask(Instant::now(), delay);
-        }
-        let more = !output.frames.is_empty();
-        for frame in output.frames.drain(..) {
-            unless_stuck(self.carrier.feed(frame), &mut self.handler, &self.limits).await?;
-        }
-        unless_stuck(self.carrier.flush(), &mut self.handler, &self.limits).await?;
-        self.output = output;
-        match self.output.over {
+        match self.handler.over() {
             Some(why) => Err(End::Refused(why)),
             None => Ok(more),
         }
@@ -300,9 +302,16 @@ async fn unless_stuck<H: Handler>(
     if let Some(done) = (&mut write).now_or_never() {
         return done;
     }
-    tokio::select! {
-        done = &mut write => done,
-        () = sleep(limits.write_timeout) => Err(End::Lost),
-        () = handler.over() => Err(End::Refused(Why::RESTART)),
+    let deadline = sleep(limits.write_timeout);
+    tokio::pin!(deadline);
+    loop {
+        tokio::select! {
+            done = &mut write => return done,
+            () = &mut deadline => return Err(End::Lost),
+            () = handler.changed() => {}
+        }
+        if let Some(why) = handler.over() {
+            return Err(End::Refused(why));
+        }
     }
 }

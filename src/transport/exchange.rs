@@ -69,10 +69,13 @@ impl<D: Dialect> Exchange<D> {
         self.session.proven(up_to);
     }
 
-    pub(super) async fn over(&mut self) {
-        while !self.session.outbox().is_closed() {
-            self.session.outbox().changed().await;
-        }
+    /// A session that ended, or whose client came back on another connection, is over.
+    pub(super) fn over(&self) -> Option<Why> {
+        self.session.outbox().is_closed().then_some(Why::RESTART)
+    }
+
+    pub(super) async fn changed(&mut self) {
+        self.session.outbox().changed().await;
     }
 
     pub(super) async fn ready(&mut self) {
@@ -91,10 +94,6 @@ impl<D: Dialect> Exchange<D> {
                     .extend(D::answer(&target, answer).map(Frame::Text));
             }
             let taken = self.session.outbox().take(WRITTEN_AT_ONCE);
-            if taken.closed {
-                output.over = Some(Why::RESTART);
-                return;
-            }
             output.written = taken.up_to;
             if taken.prove {
                 output.prove = Some(self.gateway.limits.proof_delay);

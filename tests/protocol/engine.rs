@@ -50,8 +50,12 @@ impl Source for Connection {
         true
     }
 
-    async fn over(&mut self) {
-        self.0.over().await;
+    fn over(&self) -> Option<Why> {
+        None
+    }
+
+    async fn changed(&mut self) {
+        self.0.changed().await;
     }
 
     async fn end(self, _: Ending) {}

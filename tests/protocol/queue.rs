@@ -1,7 +1,7 @@
 //! Frames that wait to be written, and the way to wake whoever writes them.
 
 use duologue::chat::Ending;
-use duologue::transport::connection::{Frame, Output, Source};
+use duologue::transport::connection::{Frame, Output, Source, Why};
 use tokio::sync::Notify;
 
 /// What is said on one connection.
@@ -37,8 +37,12 @@ impl Source for Queue {
         true
     }
 
-    async fn over(&mut self) {
-        std::future::pending().await
+    fn over(&self) -> Option<Why> {
+        None
+    }
+
+    async fn changed(&mut self) {
+        std::future::pending::<()>().await;
     }
 
     async fn end(self, _: Ending) {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use duologue::chat::Ending;
 use duologue::config::Limits;
-use duologue::transport::connection::{Frame, Output, Source, Work};
+use duologue::transport::connection::{Frame, Output, Source, Why, Work};
 use duologue::transport::engineio::Service;
 use duologue::transport::socketio::{Admission, Connection, Event, Namespaces, Refusal, packet};
 use serde_json::json;
@@ -93,8 +93,12 @@ impl Source for Rooms {
         true
     }
 
-    async fn over(&mut self) {
-        self.0.over().await;
+    fn over(&self) -> Option<Why> {
+        None
+    }
+
+    async fn changed(&mut self) {
+        self.0.changed().await;
     }
 
     async fn end(self, _: Ending) {}

@@ -13,7 +13,7 @@ use crate::chat::{Chat, Ending, Session};
 use crate::error::ChatError;
 use crate::transport::Gateway;
 use crate::transport::caller::bearer;
-use crate::transport::connection::{Output, Source, Work};
+use crate::transport::connection::{Output, Source, Why, Work};
 use crate::transport::dispatch::Answer;
 use crate::transport::engineio::Service;
 use crate::transport::exchange::{Dialect, Exchange};
@@ -138,9 +138,13 @@ impl Source for Chats {
         self.exchange.as_ref().is_none_or(Exchange::is_idle)
     }
 
-    async fn over(&mut self) {
+    fn over(&self) -> Option<Why> {
+        self.exchange.as_ref().and_then(Exchange::over)
+    }
+
+    async fn changed(&mut self) {
         match &mut self.exchange {
-            Some(exchange) => exchange.over().await,
+            Some(exchange) => exchange.changed().await,
             None => std::future::pending().await,
         }
     }

@@ -152,6 +152,7 @@ impl<N: Namespaces> Source for Connection<N> {
     }
 
     async fn ready(&mut self) {
+        let is_entering = self.entering.is_some();
         let entering = async {
             match &mut self.entering {
                 Some((_, admission)) => admission.await,
@@ -160,8 +161,8 @@ impl<N: Namespaces> Source for Connection<N> {
         };
         let late = async {
             match self.deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
+                Some(deadline) if !is_entering => sleep_until(deadline).await,
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -174,10 +175,6 @@ impl<N: Namespaces> Source for Connection<N> {
     fn take(&mut self, output: &mut Output) {
         output.frames.append(&mut self.replies);
         self.namespaces.take(output);
-        let is_late = |deadline| deadline <= Instant::now();
-        if self.entering.is_none() && self.deadline.is_some_and(is_late) {
-            output.over = Some(Why::TOO_LATE);
-        }
     }
 
     fn proven(&mut self, up_to: u64) {
@@ -188,8 +185,16 @@ impl<N: Namespaces> Source for Connection<N> {
         self.entering.is_none() && self.namespaces.is_idle()
     }
 
-    async fn over(&mut self) {
-        self.namespaces.over().await;
+    fn over(&self) -> Option<Why> {
+        let is_late = |deadline| self.entering.is_none() && deadline <= Instant::now();
+        match self.deadline {
+            Some(deadline) if is_late(deadline) => Some(Why::TOO_LATE),
+            _ => self.namespaces.over(),
+        }
+    }
+
+    async fn changed(&mut self) {
+        self.namespaces.changed().await;
     }
 
     async fn end(self, how: Ending) {

@@ -112,8 +112,12 @@ impl Source for Plain {
         self.exchange.is_idle()
     }
 
-    async fn over(&mut self) {
-        self.exchange.over().await;
+    fn over(&self) -> Option<Why> {
+        self.exchange.over()
+    }
+
+    async fn changed(&mut self) {
+        self.exchange.changed().await;
     }
 
     async fn end(self, how: Ending) {
