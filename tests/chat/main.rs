@@ -3,17 +3,33 @@
 //! Every test starts a server of its own on a free port with an empty database. `tests/README.md`
 //! says how, and which file tests what.
 
-/// Runs each named test body, an `async fn(Transport)`, as a test of its own on every transport.
-///
-/// A body that is missing from the list is dead code, and the compiler says so.
-macro_rules! over_every_transport {
-    ($($body:ident),+ $(,)?) => {
-        mod websocket {
+/// A module with each named test body, an `async fn(Transport)`, as a test on one transport.
+macro_rules! over_transport {
+    ($module:ident, $transport:ident, $($body:ident),+) => {
+        mod $module {
             $(#[tokio::test]
             async fn $body() {
-                Box::pin(super::$body($crate::harness::arrival::Transport::WebSocket)).await;
+                Box::pin(super::$body($crate::harness::arrival::Transport::$transport)).await;
             })+
         }
+    };
+}
+
+/// Runs each named test body as a test of its own over both carriers of Socket.IO.
+///
+/// A body that is missing from the list is dead code, and the compiler says so.
+macro_rules! over_socketio {
+    ($($body:ident),+ $(,)?) => {
+        over_transport!(socketio, SocketIo, $($body),+);
+        over_transport!(polling, Polling, $($body),+);
+    };
+}
+
+/// The same on every transport.
+macro_rules! over_every_transport {
+    ($($body:ident),+ $(,)?) => {
+        over_transport!(websocket, WebSocket, $($body),+);
+        over_socketio!($($body),+);
     };
 }
 

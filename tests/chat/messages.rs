@@ -295,9 +295,8 @@ async fn a_lone_surrogate_is_malformed_json(transport: Transport) {
         let carried = Carried::raw("application/json", body);
         let answer = ana.call(Method::POST, "/api/messages/send", carried).await;
         answer.refused(400, "malformed_json");
-        anas.text(&format!(
-            r#"{{"event":"send_message","data":{{"conversationId":{chat},"content":"{content}"}}}}"#
-        ));
+        let data = format!(r#"{{"conversationId":{chat},"content":"{content}"}}"#);
+        anas.emit_raw("send_message", &data);
         assert_eq!(
             anas.next_event("error").await["code"],
             "malformed_json",

@@ -8,6 +8,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 pub(crate) enum Transport {
     /// `/ws`
     WebSocket,
+    /// Socket.IO, over a WebSocket from the start.
+    SocketIo,
+    /// Socket.IO over long polling, never upgraded.
+    Polling,
 }
 
 /// What came in.
@@ -16,13 +20,18 @@ pub(crate) enum Arrival {
     Event {
         name: String,
         data: Value,
+        /// The number that a returning client names (Socket.IO).
+        offset: Option<String>,
     },
     Reply {
         id: Value,
         body: Value,
     },
+    /// A heartbeat; Engine.IO's carries nothing.
     Ping(Bytes),
     Pong(Bytes),
+    /// A packet of the protocols below the events: `0{…}`, `40{…}`, `44{…}`, `3probe`.
+    Packet(String),
     /// The connection is over.
     End(End),
     /// No frame of the contract's.
@@ -36,13 +45,19 @@ pub(crate) enum End {
     Code(u16),
     /// A close frame without a code.
     WithoutCode,
-    /// No close frame.
+    /// A close packet on an open poll.
+    Packet,
+    /// A poll that was told that there is no such session.
+    Unknown,
+    /// Nothing of the kind.
     Broken,
 }
 
 /// What the connection's task is told.
 #[derive(Debug)]
 pub(crate) enum Order {
+    /// A frame to be sent. Long polling has text and binary packets, and a close packet for a
+    /// close frame.
     Frame(Message),
     /// Drop the TCP connection, with no goodbye.
     BreakOff,

@@ -1,4 +1,4 @@
-//! Opening a plain WebSocket, in every way that the contract knows and some that it does not.
+//! Opening a connection, in every way that the contract knows and some that it does not.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +13,10 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::harness::arrival::{Arrival, End, Order};
+use crate::harness::arrival::{Arrival, End, Order, Transport};
 use crate::harness::door::Door;
+use crate::harness::packets;
+use crate::harness::polling::{self, Heartbeat};
 use crate::harness::pongs::{Gate, Pongs};
 use crate::harness::socket::Socket;
 use crate::harness::wait::within;
@@ -23,6 +25,7 @@ use crate::harness::wait::within;
 #[derive(Debug)]
 pub(crate) struct Dial {
     address: SocketAddr,
+    transport: Transport,
     path: String,
     headers: Vec<(&'static str, String)>,
     receive_buffer: Option<u32>,
@@ -34,11 +37,22 @@ impl Dial {
     pub(crate) fn to(door: &Arc<Door>) -> Self {
         Self {
             address: door.address(),
+            transport: Transport::WebSocket,
             path: "/ws".to_owned(),
             headers: Vec::new(),
             receive_buffer: None,
             pongs: Arc::default(),
         }
+    }
+
+    /// Over another transport, at its usual path.
+    pub(crate) fn over(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self.path(match transport {
+            Transport::WebSocket => "/ws",
+            Transport::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+            Transport::Polling => "/socket.io/?EIO=4&transport=polling",
+        })
     }
 
     /// To another path or with a query.
@@ -77,10 +91,16 @@ impl Dial {
 
     /// Opens it. Refused with an HTTP status: that.
     pub(crate) async fn open(self) -> Result<Socket, u16> {
-        within(
-            format!("a WebSocket to {}{}", self.address, self.path),
-            self.handshake(),
-        )
+        let what = format!("a connection to {}{}", self.address, self.path);
+        within(what, async {
+            match self.transport {
+                Transport::WebSocket | Transport::SocketIo => self.handshake().await,
+                Transport::Polling => {
+                    let url = format!("http://{}{}", self.address, self.path);
+                    polling::open(&url, &self.headers, self.pongs).await
+                }
+            }
+        })
         .await
     }
 
@@ -101,7 +121,7 @@ impl Dial {
         match client_async(request, Gate::new(stream, &self.pongs)).await {
             Ok((stream, _)) => {
                 self.pongs.framed.store(true, Ordering::SeqCst);
-                Ok(spawn(stream, self.pongs))
+                Ok(spawn(self.transport, stream, self.pongs))
             }
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("the handshake failed: {error}"),
@@ -110,17 +130,24 @@ impl Dial {
 }
 
 /// Starts the task that moves a connection's frames, for a test to talk to.
-fn spawn(stream: WebSocketStream<Gate>, pongs: Arc<Pongs>) -> Socket {
+fn spawn(transport: Transport, stream: WebSocketStream<Gate>, pongs: Arc<Pongs>) -> Socket {
     let (orders, orders_out) = mpsc::unbounded_channel();
     let (arrivals_in, arrivals) = mpsc::unbounded_channel();
     let (reading, reading_out) = watch::channel(true);
+    let reader = Reader {
+        transport,
+        heartbeat: Heartbeat {
+            pongs: Arc::clone(&pongs),
+            orders: orders.downgrade(),
+        },
+    };
     tokio::spawn(async move {
         let (mut sink, mut stream) = stream.split();
-        let read = read(&mut stream, arrivals_in, reading_out);
+        let read = reader.read(&mut stream, arrivals_in, reading_out);
         let write = write(&mut sink, orders_out);
         tokio::select! { () = read => {}, () = write => {} }
     });
-    Socket::new(orders, arrivals, reading, pongs)
+    Socket::new(transport, orders, arrivals, reading, pongs)
 }
 
 async fn write(
@@ -136,31 +163,50 @@ async fn write(
     }
 }
 
-async fn read(
-    stream: &mut (impl StreamExt<Item = Result<Message, Error>> + Unpin),
-    arrivals: mpsc::UnboundedSender<Arrival>,
-    mut reading: watch::Receiver<bool>,
-) {
-    let mut end = End::Broken;
-    loop {
-        if reading.wait_for(|reading| *reading).await.is_err() {
-            return;
-        }
-        let arrival = match stream.next().await {
-            Some(Ok(Message::Text(text))) => understand(text.as_str()),
-            Some(Ok(Message::Ping(payload))) => Arrival::Ping(payload),
-            Some(Ok(Message::Pong(payload))) => Arrival::Pong(payload),
-            Some(Ok(Message::Close(close))) => {
-                end = close.map_or(End::WithoutCode, |close| End::Code(close.code.into()));
-                continue;
+/// The half that turns frames into arrivals.
+#[derive(Debug)]
+struct Reader {
+    transport: Transport,
+    heartbeat: Heartbeat,
+}
+
+impl Reader {
+    async fn read(
+        &self,
+        stream: &mut (impl StreamExt<Item = Result<Message, Error>> + Unpin),
+        arrivals: mpsc::UnboundedSender<Arrival>,
+        mut reading: watch::Receiver<bool>,
+    ) {
+        let mut end = End::Broken;
+        loop {
+            if reading.wait_for(|reading| *reading).await.is_err() {
+                return;
             }
-            Some(Ok(other)) => Arrival::Strange(format!("{other:?}")),
-            Some(Err(_)) | None => Arrival::End(end),
-        };
-        let ended = matches!(arrival, Arrival::End(_));
-        if arrivals.send(arrival).is_err() || ended {
-            return;
+            let arrival = match stream.next().await {
+                Some(Ok(Message::Text(text))) => self.understand(text.as_str()),
+                Some(Ok(Message::Ping(payload))) => Arrival::Ping(payload),
+                Some(Ok(Message::Pong(payload))) => Arrival::Pong(payload),
+                Some(Ok(Message::Close(close))) => {
+                    end = close.map_or(End::WithoutCode, |close| End::Code(close.code.into()));
+                    continue;
+                }
+                Some(Ok(other)) => Arrival::Strange(format!("{other:?}")),
+                Some(Err(_)) | None => Arrival::End(end),
+            };
+            let ended = matches!(arrival, Arrival::End(_));
+            if arrivals.send(arrival).is_err() || ended {
+                return;
+            }
         }
+    }
+
+    fn understand(&self, text: &str) -> Arrival {
+        if self.transport == Transport::WebSocket {
+            return understand(text);
+        }
+        let arrival = packets::understand(text);
+        self.heartbeat.see(&arrival);
+        arrival
     }
 }
 
@@ -178,7 +224,8 @@ fn understand(text: &str) -> Arrival {
     }
     match (frame.remove("event"), frame.remove("data")) {
         (Some(Value::String(name)), Some(data)) if frame.is_empty() => {
-            Arrival::Event { name, data }
+            let offset = None;
+            Arrival::Event { name, data, offset }
         }
         _ => strange(),
     }

@@ -9,7 +9,7 @@ use crate::harness::answer::{Answer, number};
 use crate::harness::arrival::Transport;
 use crate::harness::dial::Dial;
 use crate::harness::door::{Carried, Door};
-use crate::harness::socket::Socket;
+use crate::harness::socket::{Socket, Ticket};
 use crate::harness::wait::until;
 
 /// Somebody with an account.
@@ -192,11 +192,34 @@ impl Person {
 
     /// A live session over a connection of a special kind.
     pub(crate) async fn connect_by(&self, transport: Transport, dial: Dial) -> Socket {
+        self.enter_by(transport, dial, &Ticket::default()).await
+    }
+
+    /// A client that returns: `recovered` tells whether it found its session again.
+    pub(crate) async fn come_back(&self, transport: Transport, ticket: &Ticket) -> Socket {
+        let dial = Dial::to(&self.door);
+        self.enter_by(transport, dial, ticket).await
+    }
+
+    /// The same over a connection of a special kind.
+    pub(crate) async fn enter_by(
+        &self,
+        transport: Transport,
+        dial: Dial,
+        ticket: &Ticket,
+    ) -> Socket {
+        let dial = dial.over(transport);
         let mut socket = match transport {
             Transport::WebSocket => dial.bearer(&self.token).open().await,
+            Transport::SocketIo | Transport::Polling => dial.open().await,
         }
         .unwrap_or_else(|status| panic!("{} could not connect: {status}", self.name));
         socket.whose = format!("{}'s socket", self.name);
+        if transport != Transport::WebSocket {
+            socket.opened().await;
+            let entered = socket.enter(&self.token, ticket).await;
+            entered.unwrap_or_else(|refusal| panic!("{} was refused: {refusal}", self.name));
+        }
         socket.round_trip().await;
         socket
     }

@@ -1,5 +1,6 @@
 //! A live connection, whatever carries it: events and replies come in, commands go out.
 
+mod entry;
 mod pings;
 
 use std::collections::VecDeque;
@@ -13,13 +14,17 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use crate::harness::answer::{Reply, number};
-use crate::harness::arrival::{Arrival, End, Order};
+use crate::harness::arrival::{Arrival, End, Order, Transport};
+use crate::harness::packets;
 use crate::harness::pongs::Pongs;
 use crate::harness::wait::DEADLINE;
+
+pub(crate) use entry::Ticket;
 
 /// The test's end of a connection. Dropping it breaks the connection off.
 #[derive(Debug)]
 pub(crate) struct Socket {
+    transport: Transport,
     orders: mpsc::UnboundedSender<Order>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     reading: watch::Sender<bool>,
@@ -27,11 +32,16 @@ pub(crate) struct Socket {
     /// What came before what the test waited for.
     waiting: VecDeque<Arrival>,
     last_id: u64,
+    /// What this client says when it returns.
+    ticket: Ticket,
+    /// Whether the session that the ticket names was found again.
+    pub(crate) recovered: bool,
     pub(crate) whose: String,
 }
 
 impl Socket {
     pub(crate) fn new(
+        transport: Transport,
         orders: mpsc::UnboundedSender<Order>,
         arrivals: mpsc::UnboundedReceiver<Arrival>,
         reading: watch::Sender<bool>,
@@ -39,12 +49,15 @@ impl Socket {
     ) -> Self {
         let (waiting, whose) = (VecDeque::new(), "a socket".to_owned());
         Self {
+            transport,
             orders,
             arrivals,
             reading,
             pongs,
             waiting,
             last_id: 0,
+            ticket: Ticket::default(),
+            recovered: false,
             whose,
         }
     }
@@ -89,14 +102,30 @@ impl Socket {
 
     /// Sends a command that asks for no reply.
     pub(crate) fn emit(&self, event: &str, data: Value) {
-        self.text(&json!({"event": event, "data": data}).to_string());
+        self.emit_raw(event, &data.to_string());
+    }
+
+    /// The same with data as they stand, which need not be JSON.
+    pub(crate) fn emit_raw(&self, event: &str, data: &str) {
+        self.text(&match self.transport {
+            Transport::WebSocket => {
+                format!("{{\"event\":{},\"data\":{data}}}", Value::from(event))
+            }
+            Transport::SocketIo | Transport::Polling => packets::event(event, data, None),
+        });
     }
 
     /// Sends a command and returns the id of its reply.
     pub(crate) fn send(&mut self, event: &str, data: Value) -> u64 {
         self.last_id += 1;
-        self.text(&json!({"event": event, "data": data, "id": self.last_id}).to_string());
-        self.last_id
+        let id = self.last_id;
+        self.text(&match self.transport {
+            Transport::WebSocket => json!({"event": event, "data": data, "id": id}).to_string(),
+            Transport::SocketIo | Transport::Polling => {
+                packets::event(event, &data.to_string(), Some(id))
+            }
+        });
+        id
     }
 
     /// Sends a command and waits for its reply.
@@ -122,7 +151,7 @@ impl Socket {
                 .take(event, |arrival| !matches!(arrival, Arrival::Ping(_)))
                 .await
             {
-                Arrival::Event { name, data } => before.push((name, data)),
+                Arrival::Event { name, data, .. } => before.push((name, data)),
                 Arrival::Reply { id, body } if id == asked => {
                     let reply = Reply {
                         body,
@@ -182,12 +211,15 @@ impl Socket {
                 Ok(None) => self.give_up(&format!("ended before {what}")),
                 Ok(Some(arrival)) => arrival,
             };
+            self.ticket.see(&arrival);
             if wanted(&arrival) {
                 return arrival;
             }
             match arrival {
                 Arrival::End(end) => self.give_up(&format!("ended ({end:?}) before {what}")),
-                Arrival::Strange(text) => self.give_up(&format!("got {text}")),
+                Arrival::Strange(text) | Arrival::Packet(text) => {
+                    self.give_up(&format!("got {text}"))
+                }
                 other => self.waiting.push_back(other),
             }
         }
@@ -214,7 +246,7 @@ impl Socket {
             _ => false,
         };
         match self.take(&names.join(" or "), wanted).await {
-            Arrival::Event { name, data } => (name, data),
+            Arrival::Event { name, data, .. } => (name, data),
             other => panic!("an event: {other:?}"),
         }
     }
@@ -273,7 +305,7 @@ impl Socket {
     ) -> Value {
         loop {
             let any = |arrival: &Arrival| matches!(arrival, Arrival::Event { .. });
-            let Arrival::Event { name, data } = self.take(what, any).await else {
+            let Arrival::Event { name, data, .. } = self.take(what, any).await else {
                 continue;
             };
             if marker(&name, &data) {

@@ -6,7 +6,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::Socket;
-use crate::harness::arrival::{Arrival, Order};
+use crate::harness::arrival::{Arrival, Order, Transport};
+use crate::harness::packets::PONG;
 
 impl Socket {
     /// From now on no ping is answered.
@@ -30,8 +31,12 @@ impl Socket {
         }
     }
 
-    /// Answers a ping by hand.
+    /// Answers a ping by hand. Engine.IO's pongs carry nothing: this answers the oldest ping that
+    /// was not answered.
     pub(crate) fn answer(&self, ping: &Bytes) {
+        if self.transport != Transport::WebSocket {
+            return self.text(PONG);
+        }
         let mut allowed = self
             .pongs
             .allowed
@@ -62,8 +67,12 @@ impl Socket {
         self.reading.send_replace(true);
     }
 
-    /// Says goodbye and waits until the server has answered it.
+    /// Says goodbye and waits until the server has answered it. Over Socket.IO the goodbye is a
+    /// packet of its own, which no other code than these two is preceded by.
     pub(crate) async fn close(mut self, code: Option<u16>) {
+        if self.transport != Transport::WebSocket && matches!(code, None | Some(1000)) {
+            self.text("41");
+        }
         let frame = code.map(|code| CloseFrame {
             code: code.into(),
             reason: "".into(),
