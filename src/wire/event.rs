@@ -31,8 +31,8 @@ impl Event {
         Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             name,
-            socketio: OnceLock::new(),
             frame: Bytes::from(frame.expect("payloads of events can be encoded")),
+            socketio: OnceLock::new(),
         }
     }
 
@@ -42,31 +42,19 @@ impl Event {
         &self.frame
     }
 
-    /// The packet of Socket.IO, `42["name",data,"number"]`: the number is what a returning client
-    /// names as the last that it has. Written when the first session needs it.
-    ///
-    /// # Panics
-    /// Never: the frame was written here.
+    /// The Engine.IO message of Socket.IO, `42[name, data, number]`: made when the first session
+    /// needs it, from the payload that is encoded already. The number is a string, last in the
+    /// list, because that is where stock clients take their offset from.
     #[must_use]
     pub fn socketio(&self) -> &Bytes {
         self.socketio.get_or_init(|| {
-            let data = self.frame.strip_prefix(br#"{"event":""#);
-            let data = data.and_then(|rest| rest.strip_prefix(self.name.as_bytes()));
-            let data = data.and_then(|rest| rest.strip_prefix(br#"","data":"#));
-            let data = data.and_then(|rest| rest.strip_suffix(b"}"));
-            let data = data.expect("a frame has its name and data");
-            let (name, number) = (self.name.as_bytes(), self.number.to_string());
-            [
-                br#"42[""#,
-                name,
-                br#"","#,
-                data,
-                br#",""#,
-                number.as_bytes(),
-                br#""]"#,
-            ]
-            .concat()
-            .into()
+            let (name, number) = (self.name, self.number);
+            // What stands around the payload is as long as it is around none.
+            let before = r#"{"event":"","data":"#.len() + name.len();
+            let payload = &self.frame[before..self.frame.len() - 1];
+            let head = format!(r#"42["{name}","#);
+            let tail = format!(r#","{number}"]"#);
+            Bytes::from([head.as_bytes(), payload, tail.as_bytes()].concat())
         })
     }
 
@@ -202,6 +190,47 @@ mod tests {
             event.frame(),
             r#"{"event":"user_typing","data":{"conversationId":1,"user":{"id":2,"name":"Ana \"A\""},"isTyping":true}}"#
         );
+    }
+
+    #[test]
+    fn a_socketio_message_has_the_name_the_same_payload_and_the_number_as_text() {
+        let (conversation_id, last_message) = (ConversationId(7), None);
+        let joined = Event::new("joined_conversation", &Conversation { conversation_id });
+        let number = joined.number();
+        let expected = format!(r#"42["joined_conversation",{{"conversationId":7}},"{number}"]"#);
+        assert_eq!(joined.socketio(), expected.as_bytes());
+        assert!(
+            std::ptr::eq(joined.socketio(), joined.socketio()),
+            "made once"
+        );
+
+        let updated = ConversationUpdated {
+            conversation_id,
+            last_message,
+            unread_count: 1,
+        };
+        let refused = ErrorEvent {
+            code: "unknown_event",
+            message: "\"],[\" ends nothing".to_owned(),
+            event: Some("__proto__"),
+        };
+        let events = [
+            Event::new("conversation_updated", &updated),
+            Event::new("error", &refused),
+        ];
+        for event in events {
+            let frame: serde_json::Value = serde_json::from_slice(event.frame()).expect("JSON");
+            let text = event
+                .socketio()
+                .strip_prefix(b"42")
+                .expect("a message, an event");
+            let list: serde_json::Value = serde_json::from_slice(text).expect("JSON");
+            let number = event.number().to_string();
+            assert_eq!(
+                list,
+                serde_json::json!([frame["event"], frame["data"], number])
+            );
+        }
     }
 
     #[test]
