@@ -103,8 +103,15 @@ pub struct Limits {
     /// People whose accounts are kept in memory.
     pub people_max: usize,
 
-    /// What may wait to be written to one session; one message more ends it.
+    /// What may wait to be written to one session; one message more ends it. For a session that
+    /// can be taken up again, what was written and is not proven yet counts too, and is forgotten
+    /// first.
     pub outbox_bytes: usize,
+    /// How long a session whose connection broke off can be taken up again (contract, "Coming
+    /// back").
+    pub recovery_time: Duration,
+    /// Such sessions of one person; the oldest is forgotten first.
+    pub detached_max: usize,
     /// How long what is written to a socket at once may take to leave.
     pub write_timeout: Duration,
     /// How long a new socket may take to authenticate.
@@ -167,6 +174,8 @@ impl Default for Limits {
             hashing_max: std::thread::available_parallelism().map_or(1, Into::into),
             people_max: 100_000,
             outbox_bytes: 1 << 20,
+            recovery_time: seconds(2 * 60),
+            detached_max: 32,
             write_timeout: seconds(20),
             authenticate_timeout: seconds(10),
             upgrade_timeout: seconds(10),

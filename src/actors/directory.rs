@@ -1,8 +1,9 @@
-//! Who lives: conversations by id, sessions and status by person. Written by few, read by all
-//! without waiting.
+//! Who lives: conversations by id, sessions and status by person, sessions by the name that takes
+//! them up again. Written by few, read by all without waiting.
 //!
 //! No guard of a map ever leaves this file, so none is held over an `.await` or another call.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -21,6 +22,10 @@ use crate::wire::view::Status;
 pub(crate) struct Directory {
     conversations: DashMap<ConversationId, Address>,
     sessions: DashMap<UserId, Sessions>,
+    /// Those that can be taken up again, by the name that only their client knows.
+    resumable: DashMap<Box<str>, ActorRef<SessionMsg>>,
+    /// Those of each person that wait without a socket, the oldest first.
+    away: DashMap<UserId, VecDeque<ActorRef<SessionMsg>>>,
     statuses: DashMap<UserId, Status>,
     started: Instant,
 }
@@ -45,6 +50,8 @@ impl Directory {
         Self {
             conversations: DashMap::new(),
             sessions: DashMap::new(),
+            resumable: DashMap::new(),
+            away: DashMap::new(),
             statuses: DashMap::new(),
             started: Instant::now(),
         }
@@ -65,6 +72,11 @@ impl Directory {
     /// Whether `user` has a session.
     pub(crate) fn has_session(&self, user: UserId) -> bool {
         self.sessions.contains_key(&user)
+    }
+
+    /// The session that `pid` takes up again.
+    pub(crate) fn resumable(&self, pid: &str) -> Option<ActorRef<SessionMsg>> {
+        self.resumable.get(pid).map(|found| found.clone())
     }
 
     /// What `user` is, as others see it.
@@ -95,19 +107,62 @@ impl Directory {
             .collect()
     }
 
-    /// For the supervisor: a session of `user` has begun.
-    pub(crate) fn add_session(&self, user: UserId, session: ActorRef<SessionMsg>) {
+    /// For the supervisor: a session of `user` has begun, and can be taken up again by `pid`.
+    pub(crate) fn add_session(
+        &self,
+        user: UserId,
+        pid: Option<&str>,
+        session: ActorRef<SessionMsg>,
+    ) {
+        if let Some(pid) = pid {
+            self.resumable.insert(pid.into(), session.clone());
+        }
         self.sessions.entry(user).or_default().push(session);
     }
 
-    /// For the supervisor: a session of `user` is over.
-    pub(crate) fn remove_session(&self, user: UserId, session: ActorId) {
+    /// For the supervisor: a session of `user` is over. Whether it waited without a socket.
+    pub(crate) fn remove_session(&self, user: UserId, pid: Option<&str>, session: ActorId) -> bool {
+        if let Some(pid) = pid {
+            self.resumable.remove(pid);
+        }
         if let dashmap::Entry::Occupied(mut found) = self.sessions.entry(user) {
             found.get_mut().retain(|one| one.get_id() != session);
             if found.get().is_empty() {
                 found.remove();
             }
         }
+        self.came_back(user, session)
+    }
+
+    /// For a session of `user`: its socket is gone. If more than `most` wait like this, the
+    /// oldest, which is to end.
+    pub(crate) fn went_away(
+        &self,
+        user: UserId,
+        session: ActorRef<SessionMsg>,
+        most: usize,
+    ) -> Option<ActorRef<SessionMsg>> {
+        let mut away = self.away.entry(user).or_default();
+        away.push_back(session);
+        if away.len() > most {
+            away.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// For a session of `user`: it waits no longer. Whether it did.
+    pub(crate) fn came_back(&self, user: UserId, session: ActorId) -> bool {
+        let dashmap::Entry::Occupied(mut found) = self.away.entry(user) else {
+            return false;
+        };
+        let before = found.get().len();
+        found.get_mut().retain(|one| one.get_id() != session);
+        let waited = found.get().len() < before;
+        if found.get().is_empty() {
+            found.remove();
+        }
+        waited
     }
 
     /// For presence: what `user` is from now on.

@@ -1,7 +1,8 @@
 //! Who is there; tells those who share a conversation.
 //!
-//! Owns: how many sessions each person has, what they chose to be seen as. Told by: the
-//! supervisor (a session began), sessions (one is over). Asked by: [`Chat`](crate::chat::Chat).
+//! Owns: how many sessions with a socket each person has, what they chose to be seen as. Told by:
+//! the supervisor (a session began), sessions (the socket is gone, or there is one again). Asked
+//! by: [`Chat`](crate::chat::Chat).
 //! Tells: sessions of those who share a conversation, the journal (when somebody went), the
 //! conversations in which somebody typed who is gone. It lives in memory alone, so a crash
 //! leaves nobody online. If it dies, the supervisor ends the process.
@@ -28,11 +29,11 @@ use crate::wire::view::{Status, Timestamp};
 
 /// What may be told to presence, or asked of it.
 pub(crate) enum PresenceMsg {
-    // Told by the supervisor.
-    /// A session of this person began.
+    // Told by the supervisor, and by sessions that are taken up again.
+    /// A session of this person has a socket.
     Arrived { person: Arc<Person> },
     // Told by sessions, and by the supervisor for one that failed.
-    /// A session is over.
+    /// A session has none any more.
     Left {
         user: UserId,
         how: Ending,

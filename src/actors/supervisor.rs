@@ -22,6 +22,7 @@ use super::directory::{Address, Directory};
 use super::journal::{Health, Journal, JournalMsg};
 use super::people::{People, Person};
 use super::presence::{Presence, PresenceMsg};
+use super::session::attachment::{Attachment, SessionKey};
 use super::session::outbox::Outbox;
 use super::session::{self, Ending, Session, SessionMsg};
 use super::{Neighbours, answer, tell};
@@ -42,11 +43,12 @@ pub(crate) enum SupervisorMsg {
         conversation: ConversationId,
         reply: RpcReplyPort<ActorRef<ConversationMsg>>,
     },
-    /// A new session.
+    /// A new session. With a key it can be taken up again.
     OpenSession {
         person: Arc<Person>,
         outbox: Arc<Outbox>,
-        reply: RpcReplyPort<ActorRef<SessionMsg>>,
+        key: Option<Arc<SessionKey>>,
+        reply: RpcReplyPort<Attachment>,
     },
 
     // Told by sessions.
@@ -80,7 +82,7 @@ pub(crate) struct State {
 
 enum Child {
     Conversation(ConversationId),
-    Session(UserId),
+    Session(UserId, Option<Arc<SessionKey>>),
 }
 
 impl Actor for Supervisor {
@@ -143,14 +145,16 @@ impl Actor for Supervisor {
             SupervisorMsg::OpenSession {
                 person,
                 outbox,
+                key,
                 reply,
             } => {
-                let session = state.open_session(person, outbox)?;
-                if let Err(unheard) = reply.send(session.clone()) {
-                    // Whoever asked has given up; nobody would ever end it.
+                let attachment = state.open_session(person, outbox, key)?;
+                let session = attachment.session.clone();
+                if let Err(unheard) = reply.send(attachment) {
+                    // Whoever asked has given up, and nobody knows its key.
                     tracing::warn!(%unheard, "a session was opened too late");
-                    let how = Ending::Goodbye;
-                    tell(&session, SessionMsg::Ended { how });
+                    let (how, attachment) = (Ending::Goodbye, Attachment::FIRST);
+                    tell(&session, SessionMsg::Ended { how, attachment });
                 }
             }
             SupervisorMsg::Forward { conversation, msg } => {
@@ -222,19 +226,29 @@ impl State {
         &mut self,
         person: Arc<Person>,
         outbox: Arc<Outbox>,
-    ) -> Result<ActorRef<SessionMsg>, ActorProcessingErr> {
+        key: Option<Arc<SessionKey>>,
+    ) -> Result<Attachment, ActorProcessingErr> {
         let user = person.id;
         let start = session::Start {
             user,
-            outbox,
+            outbox: Arc::clone(&outbox),
+            key: key.clone(),
             neighbours: self.neighbours.clone(),
         };
         let supervisor = self.neighbours.supervisor.get_cell();
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, Session, start, supervisor)?;
-        self.children.insert(actor.get_id(), Child::Session(user));
-        self.neighbours.directory.add_session(user, actor.clone());
+        let child = Child::Session(user, key.clone());
+        self.children.insert(actor.get_id(), child);
+        let pid = key.as_ref().map(|key| key.pid.as_str());
+        let directory = &self.neighbours.directory;
+        directory.add_session(user, pid, actor.clone());
         tell(&self.neighbours.presence, PresenceMsg::Arrived { person });
-        Ok(actor)
+        Ok(Attachment {
+            session: actor,
+            number: Attachment::FIRST,
+            outbox,
+            key,
+        })
     }
 
     fn sweep(&self) {
@@ -259,23 +273,38 @@ impl State {
                 }
                 self.conversation_ended(id, who.get_id())
             }
-            Some(Child::Session(user)) => {
-                self.neighbours.directory.remove_session(user, who.get_id());
-                if let Some(why) = failure {
-                    tracing::error!(%why, user = user.0, "a session failed");
-                    let left = PresenceMsg::Left {
-                        user,
-                        how: Ending::BrokenOff,
-                        typed_in: Vec::new(),
-                    };
-                    tell(&self.neighbours.presence, left);
-                }
+            Some(Child::Session(user, key)) => {
+                self.session_ended(user, key.as_deref(), who.get_id(), failure);
                 Ok(())
             }
             None => {
                 let why = failure.map_or_else(|| "it stopped".to_owned(), |why| why.to_string());
                 Err(format!("the journal or presence is gone: {why}").into())
             }
+        }
+    }
+
+    fn session_ended(
+        &self,
+        user: UserId,
+        key: Option<&SessionKey>,
+        who: ActorId,
+        failure: Option<ActorProcessingErr>,
+    ) {
+        let pid = key.map(|key| key.pid.as_str());
+        let was_away = self.neighbours.directory.remove_session(user, pid, who);
+        let Some(why) = failure else {
+            return;
+        };
+        tracing::error!(%why, user = user.0, "a session failed");
+        // One without a socket has told presence already.
+        if !was_away {
+            let left = PresenceMsg::Left {
+                user,
+                how: Ending::BrokenOff,
+                typed_in: Vec::new(),
+            };
+            tell(&self.neighbours.presence, left);
         }
     }
 

@@ -26,7 +26,8 @@ use crate::auth::{Passwords, Tokens};
 use crate::error::ChatError;
 
 pub use crate::actors::session::Ending;
-pub use sessions::Session;
+pub use crate::actors::session::attachment::SessionKey;
+pub use sessions::{Comeback, Session};
 
 /// The chat. Clones are the same chat.
 #[derive(Clone, Debug)]

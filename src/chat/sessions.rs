@@ -3,27 +3,36 @@
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq};
-use ractor::ActorRef;
 use ractor::rpc::CallResult;
 
-use super::{Caller, Chat};
+use super::{Caller, Chat, Ending, SessionKey};
 use crate::actors::conversation::{Caught, ConversationMsg, Page, Pages};
+use crate::actors::session::SessionMsg;
+use crate::actors::session::attachment::Attachment;
 use crate::actors::session::outbox::Outbox;
-use crate::actors::session::{Ending, SessionMsg};
 use crate::actors::supervisor::SupervisorMsg;
-use crate::actors::tell;
+use crate::actors::{Neighbours, tell};
 use crate::error::ChatError;
 use crate::wire::reply::Joined;
 
 /// How many missed messages the answer of a join has at most (contract, `join_conversation`).
 const MISSED_MAX: usize = 100;
 
-/// A live session, in the hands of the task that owns its socket.
+/// A live session, in the hands of the task that owns its socket. One that is dropped without
+/// [`Session::end`] counts as broken off.
 #[derive(Debug)]
 pub struct Session {
     caller: Caller,
-    actor: ActorRef<SessionMsg>,
-    outbox: Arc<Outbox>,
+    attachment: Attachment,
+}
+
+/// What a client says that was here before and lost its connection.
+#[derive(Clone, Debug)]
+pub struct Comeback {
+    /// The private name of its session ([`SessionKey::pid`]).
+    pub pid: String,
+    /// The number of the last event that it has, of this session or of one before.
+    pub offset: Option<u64>,
 }
 
 impl Session {
@@ -33,55 +42,106 @@ impl Session {
         &self.caller
     }
 
-    /// What waits to be written.
+    /// Its names, if it can be taken up again. They stay the same when it is.
+    #[must_use]
+    pub fn key(&self) -> Option<&SessionKey> {
+        self.attachment.key.as_deref()
+    }
+
+    /// What waits to be written. When another connection takes the session over, this is closed.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.attachment.outbox
     }
 
     /// The peer has received everything up to this entry of the outbox.
     pub fn proven(&self, up_to: u64) {
-        tell(&self.actor, SessionMsg::Proven { up_to });
+        let attachment = self.attachment.number;
+        let proven = SessionMsg::Proven { up_to, attachment };
+        tell(&self.attachment.session, proven);
     }
 
-    /// The socket is gone. A session that is dropped without this counts as broken off.
+    /// The socket is gone. If it broke off, a session with a key waits for its client.
     pub fn end(&self, how: Ending) {
-        tell(&self.actor, SessionMsg::Ended { how });
-    }
-}
-
-impl Drop for Session {
-    /// Whatever happens to the task of a socket, its session ends. One that has ended already
-    /// hears nothing of this.
-    fn drop(&mut self) {
-        let how = Ending::BrokenOff;
-        tell(&self.actor, SessionMsg::Ended { how });
+        self.attachment.end(how);
     }
 }
 
 impl Chat {
-    /// Opens a session for `caller`: from now on their events wait in its outbox.
+    /// Opens a session for `caller`: from now on their events wait in its outbox. It ends with its
+    /// socket.
     ///
     /// # Errors
     /// [`ChatError::Overloaded`] when the server cannot take it now.
     pub async fn open_session(&self, caller: Caller) -> Result<Session, ChatError> {
+        let outbox = Outbox::new(self.0.neighbours.limits.outbox_bytes);
+        self.begin_session(caller, outbox, None).await
+    }
+
+    /// Opens a session that can be taken up again, or takes up the one that a returning client
+    /// names. In that case it keeps its [`Session::key`], and everything that the client missed
+    /// waits in its outbox; otherwise it is a new one.
+    ///
+    /// # Errors
+    /// [`ChatError::Overloaded`] when the server cannot take it now.
+    pub async fn open_recoverable(
+        &self,
+        caller: Caller,
+        comeback: Option<Comeback>,
+    ) -> Result<Session, ChatError> {
+        let mut stale = None;
+        if let Some(comeback) = comeback {
+            stale = comeback.offset;
+            if let Some(attachment) = self.resume(&caller, comeback).await? {
+                return Ok(Session { caller, attachment });
+            }
+        }
+        let outbox = Outbox::keeping(self.0.neighbours.limits.outbox_bytes, stale);
+        let key = Arc::new(SessionKey::random());
+        self.begin_session(caller, outbox, Some(key)).await
+    }
+
+    async fn begin_session(
+        &self,
+        caller: Caller,
+        outbox: Arc<Outbox>,
+        key: Option<Arc<SessionKey>>,
+    ) -> Result<Session, ChatError> {
         let _permit = self.admit()?;
-        let neighbours = &self.0.neighbours;
-        let outbox = Outbox::new(neighbours.limits.outbox_bytes);
+        let Neighbours {
+            supervisor, limits, ..
+        } = &self.0.neighbours;
         let open = |reply| SupervisorMsg::OpenSession {
             person: Arc::clone(&caller.0),
-            outbox: Arc::clone(&outbox),
+            outbox,
+            key,
             reply,
         };
-        let time = neighbours.limits.command_time;
-        match neighbours.supervisor.call(open, Some(time)).await {
-            Ok(CallResult::Success(actor)) => Ok(Session {
-                caller,
-                actor,
-                outbox,
-            }),
+        match supervisor.call(open, Some(limits.command_time)).await {
+            Ok(CallResult::Success(attachment)) => Ok(Session { caller, attachment }),
             _ => Err(ChatError::Overloaded),
         }
+    }
+
+    /// A new hold on the session that `comeback` names, if the caller may have it. A session that
+    /// ends meanwhile is one that cannot be taken up.
+    async fn resume(
+        &self,
+        caller: &Caller,
+        Comeback { pid, offset }: Comeback,
+    ) -> Result<Option<Attachment>, ChatError> {
+        let Some(session) = self.0.neighbours.directory.resumable(&pid) else {
+            return Ok(None);
+        };
+        let (ask, pending) = self.ask()?;
+        let person = Arc::clone(&caller.0);
+        let resume = SessionMsg::Resume {
+            person,
+            offset,
+            ask,
+        };
+        tell(&session, resume);
+        Ok(pending.answer().await.unwrap_or_default())
     }
 
     /// Joins a conversation. The answer takes its place in the session's outbox: it is let go
@@ -113,7 +173,8 @@ impl Chat {
         let question = |ask| ConversationMsg::Join {
             by: caller.id(),
             missed,
-            session: session.actor.clone(),
+            session: session.attachment.session.clone(),
+            attachment: session.attachment.number,
             ask,
         };
         self.begin(conversation, question).await?.answer().await
@@ -131,7 +192,12 @@ impl Chat {
         self.set_typing(&session.caller, conversation, false)
             .await?;
         let (ask, pending) = self.ask()?;
-        tell(&session.actor, SessionMsg::Leave { conversation, ask });
+        let leave = SessionMsg::Leave {
+            conversation,
+            attachment: session.attachment.number,
+            ask,
+        };
+        tell(&session.attachment.session, leave);
         pending.answer().await
     }
 
@@ -149,7 +215,8 @@ impl Chat {
             .set_typing(&session.caller, conversation, typing)
             .await?;
         if typing {
-            tell(&session.actor, SessionMsg::TypedIn { conversation });
+            let typed = SessionMsg::TypedIn { conversation };
+            tell(&session.attachment.session, typed);
         }
         Ok(answer)
     }

@@ -65,6 +65,8 @@ pub(crate) enum ConversationMsg {
         by: UserId,
         missed: Option<Caught>,
         session: ActorRef<SessionMsg>,
+        /// Which socket of the session asks.
+        attachment: u64,
         ask: Ask<Joined>,
     },
 

@@ -109,8 +109,9 @@ impl Room {
                 by,
                 missed,
                 session,
+                attachment,
                 ask,
-            } => self.join(by, missed, &session, ask),
+            } => self.join(by, missed, &session, attachment, ask),
             ConversationMsg::Delivered { to, up_to } => self.delivered(to, up_to),
             ConversationMsg::WentAway { user } => self.went_away(user),
             ConversationMsg::Settled(outcome) => return self.settle(myself, outcome),
@@ -232,6 +233,7 @@ impl Room {
         by: UserId,
         missed: Option<Caught>,
         session: &ActorRef<SessionMsg>,
+        attachment: u64,
         ask: Ask<Joined>,
     ) {
         let side = match self.side(by) {
@@ -271,6 +273,7 @@ impl Room {
         let joined = SessionMsg::Joined {
             answer,
             carries,
+            attachment,
             ask,
         };
         tell(session, joined);

@@ -1,27 +1,36 @@
-//! One connection of one person: what it joined, what it was sent and has not yet proven.
+//! One connection of one person, and what is left of it while its socket is away: what it joined,
+//! what it was sent and has not yet proven.
 //!
 //! Owns: the outbox's filling end and all of that. Told by: conversations and presence (what
-//! happened), the task that owns the socket (what the peer has proven, how it ended). Asked by:
-//! [`Chat`](crate::chat::Chat). Tells: conversations (deliveries), presence (that it is over).
-//! If it dies, its outbox closes, and with it the socket; the client comes back and catches up.
+//! happened), the task that owns the socket (what the peer has proven, how it ended), its own
+//! clock. Asked by: [`Chat`](crate::chat::Chat). Tells: conversations (deliveries), presence (that
+//! its user went, and is back). If it dies, its outbox closes, and with it the socket; the client
+//! comes back and catches up.
+//!
+//! A session with a [`SessionKey`] outlives its socket for a while: see [`attachment`].
 
+pub(crate) mod attachment;
 pub(crate) mod outbox;
+mod queue;
 pub(crate) mod subscriptions;
+mod unproven;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::conversation::{ConversationMsg, Publication};
-use super::presence::PresenceMsg;
+use super::people::Person;
 use super::supervisor::SupervisorMsg;
 use super::{Ask, Neighbours, tell};
 use crate::wire::event::{self, Event, TypingUser, UserTyping};
 use crate::wire::reply::Joined;
+use attachment::{Attachment, Filling, SessionKey, Socket};
 use outbox::{MergeKey, Outbox};
 use subscriptions::{Subscriptions, Typist};
+use unproven::Unproven;
 
 /// What may be told to one session, or asked of it.
 pub(crate) enum SessionMsg {
@@ -40,6 +49,8 @@ pub(crate) enum SessionMsg {
     Joined {
         answer: Joined,
         carries: Option<Seq>,
+        /// Which socket asked.
+        attachment: u64,
         ask: Ask<Joined>,
     },
 
@@ -47,20 +58,41 @@ pub(crate) enum SessionMsg {
     /// Leave a conversation.
     Leave {
         conversation: ConversationId,
+        /// Which socket asks.
+        attachment: u64,
         ask: Ask<()>,
+    },
+    /// Give this person, whose client is back and has heard everything up to the event `offset`,
+    /// a new hold on the session. `None`: it is not theirs, or can no longer be taken up.
+    Resume {
+        person: Arc<Person>,
+        offset: Option<u64>,
+        ask: Ask<Option<Attachment>>,
     },
 
     // Told by `Chat`.
     /// Its user types in `conversation` from here.
     TypedIn { conversation: ConversationId },
 
-    // Told by the task that owns the socket.
+    // Told by the task that owns the socket; ignored from one that is no longer the current.
     /// The peer has received everything up to this entry of the outbox.
-    Proven { up_to: u64 },
+    Proven { up_to: u64, attachment: u64 },
     /// The answer at this entry of the outbox came too late to be written: it proves nothing.
     Unwanted { number: u64 },
     /// The socket is gone for good.
-    Ended { how: Ending },
+    Ended { how: Ending, attachment: u64 },
+
+    // Told by its own clock.
+    /// Nobody came back to it after this socket was gone.
+    Expired { attachment: u64 },
+
+    // Told by other sessions of the same person.
+    /// Too many of them wait without a socket, and this is the oldest.
+    Forgotten,
+
+    /// Told by tests: fail.
+    #[cfg(test)]
+    Panic,
 }
 
 /// An event that every session of a person gets, whatever it has joined.
@@ -86,26 +118,21 @@ pub(crate) struct Session;
 pub(crate) struct Start {
     pub(crate) user: UserId,
     pub(crate) outbox: Arc<Outbox>,
+    /// What its client can take it up again with.
+    pub(crate) key: Option<Arc<SessionKey>>,
     pub(crate) neighbours: Neighbours,
 }
 
 /// A session's state.
 pub(crate) struct State {
     user: UserId,
+    key: Option<Arc<SessionKey>>,
     outbox: Filling,
+    socket: Socket,
     neighbours: Neighbours,
     subscriptions: Subscriptions,
     unproven: Unproven,
     typed_in: BTreeSet<ConversationId>,
-}
-
-/// The filling end of an outbox; closes it when the session is no more, however that comes.
-struct Filling(Arc<Outbox>);
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        self.0.close();
-    }
 }
 
 impl Actor for Session {
@@ -120,7 +147,9 @@ impl Actor for Session {
     ) -> Result<State, ActorProcessingErr> {
         Ok(State {
             user: start.user,
-            outbox: Filling(start.outbox),
+            key: start.key,
+            outbox: Filling::from(start.outbox),
+            socket: Socket::default(),
             neighbours: start.neighbours,
             subscriptions: Subscriptions::default(),
             unproven: Unproven::default(),
@@ -145,24 +174,36 @@ impl Actor for Session {
             SessionMsg::Joined {
                 answer,
                 carries,
+                attachment,
                 ask,
-            } => state.joined(&myself, answer, carries, ask),
-            SessionMsg::Leave { conversation, ask } => state.leave(conversation, ask),
+            } => state.joined(&myself, answer, carries, attachment, ask),
+            SessionMsg::Leave {
+                conversation,
+                attachment,
+                ask,
+            } => state.leave(conversation, attachment, ask),
+            SessionMsg::Resume {
+                person,
+                offset,
+                ask,
+            } => state.resume(&myself, person, offset, ask),
             SessionMsg::TypedIn { conversation } => drop(state.typed_in.insert(conversation)),
-            SessionMsg::Proven { up_to } => state.proven(up_to),
+            SessionMsg::Proven { up_to, attachment } => state.proven(up_to, attachment),
             SessionMsg::Unwanted { number } => drop(state.unproven.withdraw(number)),
-            SessionMsg::Ended { how } => {
-                state.ended(how);
-                myself.stop(None);
-            }
+            SessionMsg::Ended { how, attachment } => state.ended(&myself, how, attachment),
+            SessionMsg::Expired { attachment } => state.expired(&myself, attachment),
+            SessionMsg::Forgotten => state.forgotten(&myself),
+            #[cfg(test)]
+            SessionMsg::Panic => panic!("a test asked for it"),
         }
+        state.end_if_lost(&myself);
         Ok(())
     }
 }
 
 impl State {
     fn push(&self, event: Arc<Event>, key: Option<MergeKey>) {
-        self.outbox.0.push(event, key, false);
+        self.outbox.push(event, key, false);
     }
 
     /// The joining rule: the messages themselves, or that the conversation has moved.
@@ -175,7 +216,7 @@ impl State {
             for message in &news.messages {
                 let theirs = message.sender != self.user;
                 let event = Arc::clone(&message.event);
-                let pushed = self.outbox.0.push(event, None, theirs);
+                let pushed = self.outbox.push(event, None, theirs);
                 if theirs {
                     self.unproven
                         .sent(pushed.number, news.conversation, message.seq);
@@ -193,7 +234,7 @@ impl State {
         let key = Some(MergeKey::Updated(news.conversation));
         let last = news.messages.last().filter(|last| last.sender != self.user);
         let event = Arc::clone(news.updated(side));
-        let pushed = self.outbox.0.push(event, key, last.is_some());
+        let pushed = self.outbox.push(event, key, last.is_some());
         let older = pushed
             .instead_of
             .and_then(|number| self.unproven.withdraw(number));
@@ -210,38 +251,44 @@ impl State {
     }
 
     /// The answer takes its place among the events: what was told before the join comes before
-    /// it, and what is told after it comes after.
+    /// it, and what is told after it comes after. If the socket that asked is gone, the join
+    /// counts, but nobody needs the answer.
     fn joined(
         &mut self,
         myself: &ActorRef<SessionMsg>,
         answer: Joined,
         carries: Option<Seq>,
+        attachment: u64,
         ask: Ask<Joined>,
     ) {
         let conversation_id = answer.conversation_id;
         let hidden = self.subscriptions.join(conversation_id);
         self.hide(hidden);
-        let myself = myself.clone();
-        let answer = Box::new(move |number| {
-            if !ask.settle(Ok(answer)) {
-                tell(&myself, SessionMsg::Unwanted { number });
+        if self.socket.is(attachment) {
+            let myself = myself.clone();
+            let answer = Box::new(move |number| {
+                if !ask.settle(Ok(answer)) {
+                    tell(&myself, SessionMsg::Unwanted { number });
+                }
+            });
+            let number = self.outbox.place(answer, carries.is_some());
+            if let Some(seq) = carries {
+                self.unproven.answered(number, conversation_id, seq);
             }
-        });
-        let number = self.outbox.0.place(answer, carries.is_some());
-        if let Some(seq) = carries {
-            self.unproven.sent(number, conversation_id, seq);
         }
         let payload = event::Conversation { conversation_id };
         self.push(Arc::new(Event::new("joined_conversation", &payload)), None);
     }
 
-    fn leave(&mut self, conversation_id: ConversationId, ask: Ask<()>) {
+    fn leave(&mut self, conversation_id: ConversationId, attachment: u64, ask: Ask<()>) {
         let hidden = self.subscriptions.leave(conversation_id);
         self.hide(hidden);
         let payload = event::Conversation { conversation_id };
         self.typed_in.remove(&conversation_id);
-        let answer = Box::new(move |_| ask.answer(Ok(())));
-        self.outbox.0.place(answer, false);
+        if self.socket.is(attachment) {
+            let answer = Box::new(move |_| ask.answer(Ok(())));
+            self.outbox.place(answer, false);
+        }
         self.push(Arc::new(Event::new("left_conversation", &payload)), None);
     }
 
@@ -265,7 +312,15 @@ impl State {
         }
     }
 
-    fn proven(&mut self, up_to: u64) {
+    fn proven(&mut self, up_to: u64, attachment: u64) {
+        if self.socket.is(attachment) {
+            self.outbox.proven(up_to);
+            self.tell_delivered(up_to);
+        }
+    }
+
+    /// The peer has everything up to this entry: its user has received what that carries.
+    fn tell_delivered(&mut self, up_to: u64) {
         for (conversation, up_to) in self.unproven.proven(up_to) {
             let to = self.user;
             let msg = ConversationMsg::Delivered { to, up_to };
@@ -285,106 +340,5 @@ impl State {
         };
         let forward = SupervisorMsg::Forward { conversation, msg };
         tell(&self.neighbours.supervisor, forward);
-    }
-
-    fn ended(&mut self, how: Ending) {
-        let left = PresenceMsg::Left {
-            user: self.user,
-            how,
-            typed_in: std::mem::take(&mut self.typed_in).into_iter().collect(),
-        };
-        tell(&self.neighbours.presence, left);
-    }
-}
-
-/// Which entries of the outbox carry which positions, until the peer has proven them. Pure.
-#[derive(Debug, Default)]
-struct Unproven {
-    sent: VecDeque<(u64, ConversationId, Seq)>,
-}
-
-impl Unproven {
-    /// Beyond this many, a position waits for the proof of a later entry.
-    const MOST: usize = 4_096;
-
-    fn sent(&mut self, number: u64, conversation: ConversationId, seq: Seq) {
-        let full = self.sent.len() >= Self::MOST;
-        if let Some(last) = self
-            .sent
-            .back_mut()
-            .filter(|last| full && last.1 == conversation)
-        {
-            *last = (number, conversation, seq);
-            return;
-        }
-        self.sent.push_back((number, conversation, seq));
-    }
-
-    /// The entry `number` will not be written: the position that it carried.
-    fn withdraw(&mut self, number: u64) -> Option<Seq> {
-        let place = self
-            .sent
-            .binary_search_by_key(&number, |&(number, ..)| number);
-        let (_, _, seq) = self.sent.remove(place.ok()?)?;
-        Some(seq)
-    }
-
-    /// The highest position of each conversation that is proven by everything up to `up_to`.
-    fn proven(&mut self, up_to: u64) -> Vec<(ConversationId, Seq)> {
-        let mut proven: Vec<(ConversationId, Seq)> = Vec::new();
-        while let Some(&(number, conversation, seq)) = self.sent.front() {
-            if number > up_to {
-                break;
-            }
-            self.sent.pop_front();
-            match proven.iter_mut().find(|(known, _)| *known == conversation) {
-                Some((_, highest)) => *highest = seq.max(*highest),
-                None => proven.push((conversation, seq)),
-            }
-        }
-        if self.sent.is_empty() {
-            self.sent.shrink_to(16);
-        }
-        proven
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proof_covers_what_was_sent_before_it_and_nothing_after() {
-        let (one, two) = (ConversationId(1), ConversationId(2));
-        let mut unproven = Unproven::default();
-        unproven.sent(3, one, Seq(10));
-        unproven.sent(5, two, Seq(4));
-        unproven.sent(7, one, Seq(11));
-        assert_eq!(unproven.proven(2), []);
-        assert_eq!(unproven.proven(5), [(one, Seq(10)), (two, Seq(4))]);
-        assert_eq!(unproven.proven(9), [(one, Seq(11))]);
-        assert_eq!(unproven.proven(9), []);
-    }
-
-    #[test]
-    fn what_was_not_written_proves_nothing() {
-        let one = ConversationId(1);
-        let mut unproven = Unproven::default();
-        unproven.sent(3, one, Seq(10));
-        unproven.sent(5, one, Seq(11));
-        assert_eq!(unproven.withdraw(4), None);
-        assert_eq!(unproven.withdraw(5), Some(Seq(11)));
-        assert_eq!(unproven.proven(9), [(one, Seq(10))]);
-    }
-
-    #[test]
-    fn a_peer_that_proves_nothing_takes_bounded_memory() {
-        let mut unproven = Unproven::default();
-        for n in 1..100_000 {
-            unproven.sent(n, ConversationId(1), Seq(n.cast_signed()));
-        }
-        assert_eq!(unproven.sent.len(), Unproven::MOST);
-        let proven = unproven.proven(u64::MAX);
-        assert_eq!(proven, [(ConversationId(1), Seq(99_999))]);
     }
 }

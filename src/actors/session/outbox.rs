@@ -2,14 +2,16 @@
 //! counts.
 //!
 //! The session fills it, the task that owns the socket drains it. Every entry has a number, so
-//! that the task can say up to which one the peer has proven to have received.
+//! that the task can say up to which one the peer has proven to have received. The line of a session
+//! that can be taken up again keeps what was taken until then, and moves to a new outbox for
+//! each new socket.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entities::ids::{ConversationId, UserId};
 use tokio::sync::Notify;
 
+use super::queue::Queue;
 use crate::wire::event::Event;
 
 /// The way from a session to its socket.
@@ -27,6 +29,13 @@ pub(crate) enum MergeKey {
     Updated(ConversationId),
     Read(ConversationId, UserId),
     Delivered(ConversationId, UserId),
+}
+
+impl MergeKey {
+    /// Whether only the last state is of interest, also to a client that heard none of them.
+    pub(super) fn is_state(self) -> bool {
+        matches!(self, Self::Typing(..) | Self::Status(_))
+    }
 }
 
 /// What the socket's task writes next.
@@ -61,8 +70,19 @@ impl Outbox {
     /// An outbox for at most `bytes_max` bytes of frames.
     #[must_use]
     pub fn new(bytes_max: usize) -> Arc<Self> {
+        Self::with(Queue::new(bytes_max))
+    }
+
+    /// The outbox of a session that can be taken up again: what is taken is kept until it is
+    /// proven, as far as there is room beside what waits. `stale` is the offset that its client
+    /// brought from another session.
+    pub(crate) fn keeping(bytes_max: usize, stale: Option<u64>) -> Arc<Self> {
+        Self::with(Queue::keeping(bytes_max, stale))
+    }
+
+    fn with(queue: Queue) -> Arc<Self> {
         Arc::new(Self {
-            queue: Mutex::new(Queue::new(bytes_max)),
+            queue: Mutex::new(queue),
             changed: Notify::new(),
         })
     }
@@ -89,6 +109,30 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// Everything up to this entry has arrived.
+    pub(crate) fn proven(&self, up_to: u64) {
+        self.lock().proven(up_to);
+    }
+
+    /// Drops the answers in line: nobody waits for them. The number of the last entry taken.
+    pub(crate) fn detach(&self) -> u64 {
+        self.lock().detach()
+    }
+
+    /// Moves the line to a new outbox, for a client that is back and has heard everything up to
+    /// the event `offset`; this one is left closed. Also the entry up to which it needs nothing
+    /// more. `None` if what it missed is not known, or not whole.
+    pub(crate) fn resume(&self, offset: Option<u64>) -> Option<(Arc<Self>, u64)> {
+        let mut queue = self.lock();
+        let position = queue.rewind(offset)?;
+        let mut line = Queue::new(0);
+        line.close();
+        std::mem::swap(&mut *queue, &mut line);
+        drop(queue);
+        self.changed.notify_one();
+        Some((Self::with(line), position))
+    }
+
     /// Takes what waits, about `bytes_max` bytes of it, up to the next answer.
     pub fn take(&self, bytes_max: usize) -> Taken {
         self.lock().take(bytes_max)
@@ -109,139 +153,38 @@ impl Outbox {
     }
 }
 
-/// The line itself. Pure.
-struct Queue {
-    /// `None` where a newer event with the same key stands further back.
-    entries: VecDeque<Option<Entry>>,
-    /// The number of the last entry taken.
-    taken: u64,
-    newest: HashMap<MergeKey, u64>,
-    bytes: usize,
-    bytes_max: usize,
-    closed: bool,
-}
-
-enum Entry {
-    Event {
-        event: Arc<Event>,
-        key: Option<MergeKey>,
-        prove: bool,
-    },
-    Answer {
-        answer: Answer,
-        prove: bool,
-    },
-}
-
-impl std::fmt::Debug for Queue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue")
-            .field("entries", &self.entries.len())
-            .field("bytes", &self.bytes)
-            .field("closed", &self.closed)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Queue {
-    fn new(bytes_max: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            taken: 0,
-            newest: HashMap::new(),
-            bytes: 0,
-            bytes_max,
-            closed: false,
-        }
-    }
-
-    fn push(&mut self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> Pushed {
-        let instead_of = key.and_then(|key| self.merge(key));
-        self.bytes += event.frame().len();
-        if self.bytes > self.bytes_max {
-            self.close();
-        }
-        let number = self.append(Entry::Event { event, key, prove });
-        Pushed { number, instead_of }
-    }
-
-    fn place(&mut self, answer: Answer, prove: bool) -> u64 {
-        self.append(Entry::Answer { answer, prove })
-    }
-
-    fn append(&mut self, entry: Entry) -> u64 {
-        if !self.closed {
-            self.entries.push_back(Some(entry));
-        }
-        self.taken + self.entries.len() as u64
-    }
-
-    /// Takes out the event that has `key`; the one to come stands for it.
-    fn merge(&mut self, key: MergeKey) -> Option<u64> {
-        if self.closed {
-            return None;
-        }
-        let next = self.taken + self.entries.len() as u64 + 1;
-        let older = self.newest.insert(key, next).filter(|&n| n > self.taken)?;
-        let place = usize::try_from(older - self.taken - 1).ok()?;
-        if let Some(Entry::Event { event, .. }) = self.entries.get_mut(place)?.take() {
-            self.bytes -= event.frame().len();
-        }
-        Some(older)
-    }
-
-    fn take(&mut self, bytes_max: usize) -> Taken {
-        let mut taken = Taken {
-            closed: self.closed,
-            ..Taken::default()
-        };
-        let mut bytes = 0;
-        while bytes < bytes_max && taken.answer.is_none() {
-            let Some(entry) = self.entries.pop_front() else {
-                break;
-            };
-            self.taken += 1;
-            match entry {
-                None => {}
-                Some(Entry::Answer { answer, prove }) => {
-                    taken.answer = Some(answer);
-                    taken.prove |= prove;
-                }
-                Some(Entry::Event { event, key, prove }) => {
-                    bytes += event.frame().len();
-                    self.bytes -= event.frame().len();
-                    if let Some(key) = key {
-                        self.newest.remove(&key);
-                    }
-                    taken.prove |= prove;
-                    taken.events.push(event);
-                }
-            }
-        }
-        if self.entries.is_empty() {
-            self.rest();
-        }
-        taken.up_to = self.taken;
-        taken
-    }
-
-    /// An idle session keeps no more memory than it needs.
-    fn rest(&mut self) {
-        const KEPT: usize = 16;
-        if self.entries.capacity() > KEPT {
-            self.entries.shrink_to(KEPT);
-            self.newest.shrink_to_fit();
-        }
-    }
-
-    fn close(&mut self) {
-        self.closed = true;
-        self.entries = VecDeque::new();
-        self.newest = HashMap::new();
-        self.bytes = 0;
-    }
-}
-
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::wire::event;
+
+    fn event() -> Arc<Event> {
+        let conversation_id = ConversationId(1);
+        let payload = event::Conversation { conversation_id };
+        Arc::new(Event::new("joined_conversation", &payload))
+    }
+
+    #[tokio::test]
+    async fn a_push_wakes_the_one_who_waits() {
+        let outbox = Outbox::new(1_000);
+        let waiting = Arc::clone(&outbox);
+        let woken = tokio::spawn(async move { waiting.changed().await });
+        outbox.push(event(), None, false);
+        woken.await.expect("woken");
+    }
+
+    #[tokio::test]
+    async fn a_resumption_wakes_the_old_socket_and_leaves_it_nothing() {
+        let old = Outbox::keeping(1_000, None);
+        let waiting = Arc::clone(&old);
+        let woken = tokio::spawn(async move { waiting.changed().await });
+        old.push(event(), None, false);
+        assert_eq!(old.take(1_000).events.len(), 1);
+        let (new, position) = old.resume(None).expect("everything is there");
+        woken.await.expect("woken");
+        assert!(old.is_closed() && old.take(1_000).events.is_empty());
+        old.push(event(), None, false);
+        assert_eq!((new.take(1_000).events.len(), position), (1, 0));
+        assert!(!new.is_closed());
+    }
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Admission, Connection, Event, Namespaces, Refusal, packet};
-use crate::chat::{Chat, Ending, Session};
+use crate::chat::{Chat, Comeback, Ending, Session};
 use crate::error::ChatError;
 use crate::transport::Gateway;
 use crate::transport::caller::bearer;
@@ -20,7 +20,6 @@ use crate::transport::exchange::{Dialect, Exchange};
 use crate::wire::check;
 use crate::wire::command::Command;
 use crate::wire::event::{self, ErrorEvent};
-use crate::wire::id;
 use crate::wire::reply::{self, Failure};
 
 /// Opens connections to the chat.
@@ -74,7 +73,9 @@ impl Namespaces for Chats {
         let bearer = self.bearer.clone();
         Box::pin(async move {
             let session = open(&chat, auth?, bearer).await?;
-            Ok((json!({"sid": id::random()}), session))
+            let key = session.key();
+            let greeting = key.map(|key| json!({"sid": key.sid, "pid": key.pid}));
+            Ok((greeting.unwrap_or_default(), session))
         })
     }
 
@@ -161,7 +162,12 @@ async fn open(chat: &Chat, auth: Value, bearer: Option<String>) -> Result<Sessio
     let text = |field| auth.get(field).and_then(Value::as_str);
     let token = text("token").or(bearer.as_deref());
     let caller = chat.authenticate(token.unwrap_or_default()).await?;
-    chat.open_session(caller).await
+    let comeback = text("pid").map(|pid| Comeback {
+        pid: pid.to_owned(),
+        // No event has the number 0, so what is no number matches none.
+        offset: text("offset").map(|offset| offset.parse().unwrap_or(0)),
+    });
+    chat.open_recoverable(caller, comeback).await
 }
 
 fn command(event: &Event<'_>) -> Result<Command, ChatError> {

@@ -1,5 +1,8 @@
 //! What the sockets cannot show: actors that fail, and actors that take leave.
 
+mod client;
+mod recovery;
+
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Pair, Seq, UserId};
@@ -29,13 +32,19 @@ struct Lab {
 
 impl Lab {
     async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
         let directory = tempfile::tempdir().expect("a directory");
         let config = Config::for_test(directory.path());
         let options = StoreOptions::new(&config.database_url);
         let store = Store::open(&options).await.expect("a database");
         let start = supervisor::Start {
             store: store.clone(),
-            limits: Arc::new(Limits::default()),
+            limits: Arc::new(limits),
         };
         let (supervisor, _) = Actor::spawn(None, Supervisor, start).await.expect("a tree");
         let introduce = |reply| SupervisorMsg::Introduce { reply };
