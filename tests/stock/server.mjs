@@ -1,0 +1,99 @@
+// The real server, in a process and a directory of its own.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { within } from './wait.mjs';
+
+const BINARY = process.env.DUOLOGUE ?? fileURLToPath(new URL('../../target/debug/duologue', import.meta.url));
+
+// Below the ports that the kernel gives to connections: a server that starts again must find its
+// port free, and a client that knocks meanwhile must not meet itself.
+const PORTS = { first: 30_000, count: 2_700 };
+let nextPort = Math.floor(Math.random() * PORTS.count);
+
+/** A free address as far as this process knows: another program may have it. */
+export function someAddress() {
+  nextPort = (nextPort + 1) % PORTS.count;
+  return { host: '127.0.0.1', port: PORTS.first + nextPort };
+}
+
+export class Server {
+  #child = null;
+  #directory;
+  #log = '';
+  #webRoot;
+
+  /** Starts a server with an empty database; `webRoot` is a directory to be served at `/`. */
+  static async start({ webRoot } = {}) {
+    const server = new Server();
+    server.#directory = await mkdtemp(join(tmpdir(), 'duologue-stock-'));
+    server.#webRoot = webRoot;
+    for (let tries = 0; tries < 5; tries += 1) {
+      server.address = someAddress();
+      if (await server.#serves()) return server;
+    }
+    throw new Error('five ports in a row are taken');
+  }
+
+  get url() {
+    return `http://${this.address.host}:${this.address.port}`;
+  }
+
+  /** Starts the stopped server again: the same port, the same database. */
+  async startAgain() {
+    assert.ok(await this.#serves(), `its port is taken: ${this.#log}`);
+  }
+
+  /** Ends the server as an operator would, and checks that it takes that well. */
+  async stop() {
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await within('the server to end', ended, () => this.#log);
+    }
+    assert.deepEqual([child.exitCode, child.signalCode], [0, null], this.#log);
+    assert.doesNotMatch(this.#log, /panicked/);
+  }
+
+  /** Ends it and removes what it kept. */
+  async end() {
+    try {
+      await this.stop();
+    } finally {
+      this.#child.kill('SIGKILL');
+      await rm(this.#directory, { recursive: true, force: true });
+    }
+  }
+
+  /** Whether it came up; `false` when another program has the port. */
+  async #serves() {
+    const { PATH } = process.env;
+    const env = {
+      PATH,
+      LISTEN: `${this.address.host}:${this.address.port}`,
+      DATABASE_URL: `sqlite://${join(this.#directory, 'duologue.db')}`,
+      JWT_SECRET: 'a secret of the tests with stock clients',
+      RATE_LIMITS: 'off',
+      ...(this.#webRoot && { WEB_ROOT: this.#webRoot }),
+    };
+    this.#log = '';
+    this.#child = spawn(BINARY, [], { cwd: this.#directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const serving = new Promise((resolve, reject) => {
+      this.#child.stderr.setEncoding('utf8').on('data', (text) => {
+        this.#log += text;
+        if (/ serving address=/.test(this.#log)) resolve(true);
+      });
+      this.#child.once('error', reject);
+      this.#child.once('close', () => {
+        if (/in use/.test(this.#log)) resolve(false);
+        else reject(new Error(`${BINARY} ended: ${this.#log}`));
+      });
+    });
+    return within('the server to serve', serving, () => this.#log);
+  }
+}
