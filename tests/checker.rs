@@ -3,11 +3,8 @@
 
 #[path = "../benches/load/check.rs"]
 mod check;
-#[path = "../benches/load/scan.rs"]
-mod scan;
 
 use check::{Evidence, Miss, Place, Record, misses};
-use scan::{Frame, Message};
 
 const MESSAGES: u64 = 10;
 const PLACES: [Place; 3] = [Place::Socket(0), Place::Socket(1), Place::History];
@@ -332,59 +329,4 @@ fn every_finding_is_one_line_that_says_where() {
         "the two sockets differ from position 4 on: message 2 of person 0 (seq 5, id 105) against message 2 of person 1 (seq 6, id 106)",
     ];
     assert_eq!(lines, expected);
-}
-
-/// What the checker gets is read by the scanner, so that has to be right as well.
-const EXPECTED: Message<'_> = Message {
-    id: 12,
-    seq: 3,
-    sender_id: 7,
-    conversation_id: 5,
-    content: br#"a \"seq\":9} {"#,
-    client_message_id: b"a-00000001",
-};
-
-#[test]
-fn an_event_is_read_in_any_order_of_keys_and_with_white_space() {
-    let compact = r#"{"event":"new_message","data":{"message":{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"sender_name":"x","content":"a \"seq\":9} {","type":"text","client_message_id":"a-00000001","is_read":false,"created_at":"x"},"conversation_id":5}}"#;
-    assert_eq!(scan::frame(compact.as_bytes()), Frame::NewMessage(EXPECTED));
-    let loose = "{ \"data\" : {\n\"conversation_id\": 99, \"message\" : { \"client_message_id\": \"a-00000001\", \"tags\": [\"seq\", {\"seq\": 8}],
-        \"content\": \"a \\\"seq\\\":9} {\", \"sender_id\" : 7 ,\"seq\" :3, \"id\": 12, \"conversation_id\": 5 } }, \"event\" : \"new_message\" }";
-    assert_eq!(scan::frame(loose.as_bytes()), Frame::NewMessage(EXPECTED));
-}
-
-#[test]
-fn replies_answers_failures_and_other_events_are_told_apart() {
-    let data = r#"{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"content":"a \"seq\":9} {","client_message_id":"a-00000001"}"#;
-    let reply = format!(r#"{{"reply":41,"status":"success","data":{data}}}"#);
-    assert_eq!(
-        scan::frame(reply.as_bytes()),
-        Frame::Reply {
-            id: 41,
-            message: EXPECTED
-        }
-    );
-    let answer = format!(r#"{{"status":"success","data":{data}}}"#);
-    assert_eq!(scan::answer(answer.as_bytes()), Some(EXPECTED));
-    let refused = br#"{"reply":41,"status":"error","code":"rate_limited","message":"Too fast."}"#;
-    assert_eq!(scan::frame(refused), Frame::Failure);
-    assert_eq!(
-        scan::frame(br#"{"event":"error","data":{"code":"x","message":"y"}}"#),
-        Frame::Failure
-    );
-    assert_eq!(
-        scan::frame(br#"{"event":"messages_read","data":{"last_read_seq":3}}"#),
-        Frame::Other
-    );
-}
-
-#[test]
-fn text_that_is_cut_off_is_unreadable() {
-    let whole = br#"{"event":"new_message","data":{"message":{"id":1,"content":"a\"b"}}}"#;
-    for end in 0..whole.len() {
-        assert_eq!(scan::frame(&whole[..end]), Frame::Unreadable, "{end}");
-    }
-    assert_eq!(scan::frame(b"{\"event\":\"x\\"), Frame::Unreadable);
-    assert_eq!(scan::frame(br#"{"some":"thing"}"#), Frame::Unreadable);
-    assert_eq!(scan::answer(b"}"), None);
 }

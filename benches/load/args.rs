@@ -20,12 +20,20 @@ struct CommandLine {
 pub(crate) enum Mode {
     /// One conversation, both people send as fast as the acknowledgements come back (a closed loop).
     Hot(Hot),
+    /// Many connections that are open and say nothing: what one of them costs in memory.
+    Idle(Idle),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Hot {
     #[command(flatten)]
     pub(crate) common: Common,
+    /// How the messages are sent; they are received over /ws, or over Socket.IO when that sends.
+    #[arg(long, value_enum, default_value_t = HotTransports::All)]
+    transport: HotTransports,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
     /// How many sends are under way at any time, of both people together.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) in_flight: u16,
@@ -37,15 +45,24 @@ pub(crate) struct Hot {
     pub(crate) seconds: Option<u64>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What kind of connections.
+    #[arg(long, value_enum, default_value_t = IdleTransports::All)]
+    transport: IdleTransports,
+    /// How many of them, ten of each person.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u16).range(2..=20_000))]
+    pub(crate) connections: u16,
+    /// How long they are held; a server of the contract pings each within 25 s.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+}
+
 /// What every mode takes.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// How the messages are sent; they are always received over /ws.
-    #[arg(long, value_enum, default_value_t = Transports::All)]
-    pub(crate) transport: Transports,
-    /// Bytes of content in each message (ASCII).
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
-    pub(crate) size: u16,
     /// Measure the server at this http:// address instead of starting one.
     #[arg(long)]
     pub(crate) url: Option<String>,
@@ -58,9 +75,20 @@ pub(crate) struct Common {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Transports {
+enum HotTransports {
     Rest,
     Ws,
+    #[value(name = "socketio")]
+    SocketIo,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum IdleTransports {
+    Ws,
+    #[value(name = "socketio")]
+    SocketIo,
+    Polling,
     All,
 }
 
@@ -68,14 +96,30 @@ pub(crate) enum Transports {
 pub(crate) enum Transport {
     Rest,
     Ws,
+    /// Over a WebSocket from the start.
+    SocketIo,
+    /// Socket.IO over long polling.
+    Polling,
 }
 
-impl Transports {
-    pub(crate) fn each(self) -> &'static [Transport] {
-        match self {
-            Self::Rest => &[Transport::Rest],
-            Self::Ws => &[Transport::Ws],
-            Self::All => &[Transport::Rest, Transport::Ws],
+impl Hot {
+    pub(crate) fn transports(&self) -> &'static [Transport] {
+        match self.transport {
+            HotTransports::Rest => &[Transport::Rest],
+            HotTransports::Ws => &[Transport::Ws],
+            HotTransports::SocketIo => &[Transport::SocketIo],
+            HotTransports::All => &[Transport::Rest, Transport::Ws, Transport::SocketIo],
+        }
+    }
+}
+
+impl Idle {
+    pub(crate) fn transports(&self) -> &'static [Transport] {
+        match self.transport {
+            IdleTransports::Ws => &[Transport::Ws],
+            IdleTransports::SocketIo => &[Transport::SocketIo],
+            IdleTransports::Polling => &[Transport::Polling],
+            IdleTransports::All => &[Transport::Ws, Transport::SocketIo, Transport::Polling],
         }
     }
 }
@@ -85,6 +129,8 @@ impl Transport {
         match self {
             Self::Rest => "rest",
             Self::Ws => "ws",
+            Self::SocketIo => "socketio",
+            Self::Polling => "polling",
         }
     }
 }

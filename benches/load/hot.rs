@@ -11,6 +11,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use crate::args::{Hot, Transport};
 use crate::check::{self, Evidence};
+use crate::dial::Dialect;
 use crate::http::Target;
 use crate::ledger::{Ledger, Limit};
 use crate::message::Cast;
@@ -32,14 +33,16 @@ const CPU_TIME_MIN: Duration = Duration::from_millis(100);
 /// How long to listen on, for events that should not come.
 const SURPLUS_WAIT: Duration = Duration::from_millis(300);
 
+const REMARKS: &[&str] = &[
+    "Correct: every acknowledged message exactly once at both sides and in the history, in one order, without a gap.",
+    "A closed loop: the next send waits for an answer, so a stall delays the sends that would have met it, and",
+    "the latencies tell less than a user would feel.",
+];
+
 /// Measures, and prints the figures when every run was correct.
 pub(crate) async fn run(options: &Hot) -> Result<()> {
-    let transports = options.common.transport.each();
-    let mut report = Report::new(
-        &options.common,
-        shape(options),
-        transports.iter().map(|transport| transport.name()),
-    );
+    let transports = options.transports();
+    let mut report = Report::new(&options.common, shape(options), transports, REMARKS);
     // Interleaved, so that a machine that slows down meanwhile slows all of them down.
     for run in 1..=options.common.runs {
         for (column, &transport) in transports.iter().enumerate() {
@@ -62,7 +65,7 @@ fn shape(options: &Hot) -> String {
     };
     format!(
         "hot: one conversation, both people send, {} under way in a closed loop, {} bytes of content, {length}",
-        options.in_flight, options.common.size
+        options.in_flight, options.size
     )
 }
 
@@ -86,7 +89,7 @@ async fn one(options: &Hot, transport: Transport, progress: &Progress) -> Result
         )
         .await;
     }
-    let server = Server::start().await?;
+    let mut server = Server::start().await?;
     match measure(
         options,
         transport,
@@ -113,9 +116,9 @@ async fn measure(
     let cast = Cast::new(
         [first.id, second.id],
         couple.conversation,
-        usize::from(options.common.size),
+        usize::from(options.size),
     );
-    let mut sockets = Sockets::connect(target, &couple).await?;
+    let mut sockets = Sockets::connect(target, &couple, dialect(transport)).await?;
     let mut senders = Senders::open(options, transport, target, &couple, &cast).await?;
 
     let before = Snapshot::take(pid)?;
@@ -163,10 +166,18 @@ async fn measure(
     Ok(metrics(count, &ledger, &before, &after))
 }
 
+/// What the sockets of both people speak.
+fn dialect(transport: Transport) -> Dialect {
+    match transport {
+        Transport::Rest | Transport::Ws => Dialect::Plain,
+        Transport::SocketIo | Transport::Polling => Dialect::SocketIo,
+    }
+}
+
 /// Who sends, ready to start.
 enum Senders {
     Rest(Connections),
-    Ws(Pipeline),
+    Sockets(Pipeline),
 }
 
 impl Senders {
@@ -182,8 +193,12 @@ impl Senders {
             Transport::Rest => {
                 Self::Rest(Connections::open(target, couple, cast, in_flight).await?)
             }
-            Transport::Ws => Self::Ws(Pipeline {
+            Transport::Ws => Self::Sockets(Pipeline {
                 frames: [cast.frame(0), cast.frame(1)],
+                in_flight,
+            }),
+            Transport::SocketIo | Transport::Polling => Self::Sockets(Pipeline {
+                frames: [cast.packet(0), cast.packet(1)],
                 in_flight,
             }),
         })
@@ -205,7 +220,7 @@ impl Senders {
                     broken = sockets.pump(ledger, None, |_| false) => broken,
                 }
             }
-            Self::Ws(pipeline) => {
+            Self::Sockets(pipeline) => {
                 sockets
                     .pump(ledger, Some(pipeline), Ledger::all_answered)
                     .await

@@ -7,12 +7,15 @@
 
 mod args;
 mod hot;
+mod idle;
 mod report;
 
+mod dial;
 mod http;
 mod ledger;
 mod message;
 mod people;
+mod polling;
 mod rest;
 mod scan;
 mod socket;
@@ -69,5 +72,6 @@ fn start(mode: &Mode) -> Result<()> {
 async fn run(mode: &Mode) -> Result<()> {
     match mode {
         Mode::Hot(options) => hot::run(options).await,
+        Mode::Idle(options) => idle::run(options).await,
     }
 }

@@ -10,7 +10,7 @@ const DIGITS: usize = 8;
 const TAG_BYTES: usize = 2 + DIGITS;
 /// Stands in a template where the number comes.
 const BLANK: &str = "########";
-/// Command ids of `/ws` are numbers, which may not start with a zero: this goes in front of the eight digits.
+/// Ids of commands are numbers, which may not start with a zero: this goes in front of the eight digits.
 const COMMAND_ID_BASE: u64 = 100_000_000;
 
 /// A message to be sent: whose turn it is, and that person's count.
@@ -112,7 +112,22 @@ impl Cast {
         ))
     }
 
-    /// The number of the message that a command of `/ws` sent.
+    /// A send as an event of Socket.IO that asks for an acknowledgement.
+    pub(crate) fn packet(&self, sender: u8) -> Template {
+        let (
+            tag,
+            Self {
+                conversation,
+                filler,
+                ..
+            },
+        ) = (Self::tag(sender), self);
+        Template::new(format!(
+            r#"421{BLANK}["send_message",{{"conversationId":{conversation},"content":"{tag}{filler}","type":"text","clientMessageId":"{tag}"}}]"#
+        ))
+    }
+
+    /// The number of the message that a command on a socket sent.
     pub(crate) fn number_of(command_id: u64) -> Option<u32> {
         u32::try_from(command_id.checked_sub(COMMAND_ID_BASE)?).ok()
     }

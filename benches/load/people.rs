@@ -46,6 +46,16 @@ pub(crate) async fn introduce(target: &Target) -> Result<Couple> {
     })
 }
 
+/// Registers `count` new people who have nothing to do with each other.
+pub(crate) async fn crowd(target: &Target, count: usize) -> Result<Vec<Person>> {
+    let mut connection = Connection::open(target).await?;
+    let mut people = Vec::with_capacity(count);
+    for number in 0..count {
+        people.push(register(&mut connection, &number.to_string()).await?);
+    }
+    Ok(people)
+}
+
 async fn register(connection: &mut Connection, who: &str) -> Result<Person> {
     // Unique also when a server is measured again and again.
     let now = SystemTime::now()

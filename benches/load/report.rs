@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::args::Common;
+use crate::args::{Common, Transport};
 use crate::server::Server;
 use crate::usage;
 
@@ -57,13 +57,14 @@ impl Progress {
     }
 
     pub(crate) fn show(&self, acked: usize, elapsed: Duration) {
+        let rate = acked as f64 / elapsed.as_secs_f64().max(0.001);
+        let (acked, rate) = (figure(acked as f64), figure(rate));
+        self.say(&format!("{acked} acknowledged, {rate}/s"));
+    }
+
+    pub(crate) fn say(&self, text: &str) {
         if let Some(label) = &self.label {
-            let rate = acked as f64 / elapsed.as_secs_f64().max(0.001);
-            eprint!(
-                "\r\x1b[K{label}: {} acknowledged, {}/s",
-                figure(acked as f64),
-                figure(rate)
-            );
+            eprint!("\r\x1b[K{label}: {text}");
         }
     }
 }
@@ -81,14 +82,17 @@ pub(crate) struct Report {
     heading: Vec<(&'static str, String)>,
     columns: Vec<(&'static str, Vec<Metrics>)>,
     runs: u16,
+    remarks: &'static [&'static str],
 }
 
 impl Report {
-    /// To be made before the first run: it notes how busy the machine was.
+    /// To be made before the first run: it notes how busy the machine was. The remarks stand below
+    /// the table.
     pub(crate) fn new(
         common: &Common,
         shape: String,
-        columns: impl Iterator<Item = &'static str>,
+        transports: &[Transport],
+        remarks: &'static [&'static str],
     ) -> Self {
         let arguments: Vec<_> = std::env::args()
             .skip(1)
@@ -114,8 +118,12 @@ impl Report {
         ];
         Self {
             heading,
-            columns: columns.map(|name| (name, Vec::new())).collect(),
+            columns: transports
+                .iter()
+                .map(|transport| (transport.name(), Vec::new()))
+                .collect(),
             runs: common.runs,
+            remarks,
         }
     }
 
@@ -134,13 +142,9 @@ impl Report {
             println!("{line}");
         }
         println!();
-        println!(
-            "Correct: every acknowledged message exactly once at both sides and in the history, in one order, without a gap."
-        );
-        println!(
-            "A closed loop: the next send waits for an answer, so a stall delays the sends that would have met it, and"
-        );
-        println!("the latencies tell less than a user would feel.");
+        for remark in self.remarks {
+            println!("{remark}");
+        }
         if self.runs > 1 {
             println!(
                 "Medians of {} runs, with the lowest and the highest.",

@@ -12,10 +12,10 @@ pub(crate) struct Message<'a> {
     pub(crate) client_message_id: &'a [u8],
 }
 
-/// What a frame of `/ws` says, as far as the generator cares.
+/// What a frame of a socket says, as far as the generator cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// The answer to the command with this `id`.
+    /// The answer to the command that had this `id`.
     Reply {
         id: u64,
         message: Message<'a>,
@@ -25,6 +25,10 @@ pub(crate) enum Frame<'a> {
     Other,
     /// An `error` event, or a reply that is not a success.
     Failure,
+    /// A ping of Engine.IO, which wants a pong.
+    Ping,
+    /// The server ends the connection by a packet.
+    Goodbye,
     /// Not JSON, or neither event nor reply.
     Unreadable,
 }
@@ -53,6 +57,63 @@ pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
         (_, b"", _) => Frame::Unreadable,
         _ => Frame::Other,
     }
+}
+
+/// Reads a frame of Socket.IO in the main namespace, the digits of Engine.IO and of its own in front.
+pub(crate) fn packet(text: &[u8]) -> Frame<'_> {
+    match text {
+        b"2" => Frame::Ping,
+        b"6" => Frame::Other,
+        b"1" | b"41" => Frame::Goodbye,
+        [b'4', b'2', array @ ..] => event(array),
+        [b'4', b'3', answer @ ..] => acknowledgement(answer),
+        [b'4', b'4', ..] => Frame::Failure,
+        _ => Frame::Unreadable,
+    }
+}
+
+/// `["new_message",{"message":{…},…},…]`
+fn event(array: &[u8]) -> Frame<'_> {
+    let mut message = Message::default();
+    let walked = walk(array, |depth, key, value| {
+        if depth == 3 {
+            message.take(key, value);
+        }
+    });
+    match walked.and_then(|()| first_text(array)) {
+        None => Frame::Unreadable,
+        Some(b"new_message") => Frame::NewMessage(message),
+        Some(b"error") => Frame::Failure,
+        Some(_) => Frame::Other,
+    }
+}
+
+/// `7[{"status":"success","data":{…}}]`
+fn acknowledgement(text: &[u8]) -> Frame<'_> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (id, array) = text.split_at(digits);
+    let (mut status, mut message): (&[u8], _) = (b"", Message::default());
+    let walked = walk(array, |depth, key, value| match (depth, key) {
+        (2, b"status") => status = value,
+        (3, _) => message.take(key, value),
+        _ => {}
+    });
+    match (walked, id, status) {
+        (None, ..) | (_, b"", _) => Frame::Unreadable,
+        (_, _, b"success") => Frame::Reply {
+            id: number(id),
+            message,
+        },
+        _ => Frame::Failure,
+    }
+}
+
+/// The text that an array begins with, as it stands between the quotes.
+fn first_text(array: &[u8]) -> Option<&[u8]> {
+    let array = array.strip_prefix(b"[")?;
+    let quote = skip_space(array, 0);
+    let quoted = array.get(quote..)?.strip_prefix(b"\"")?;
+    Some(&quoted[..closing_quote(quoted, 0)?])
 }
 
 /// Reads the message out of a REST answer; `None` when it is not JSON.

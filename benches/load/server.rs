@@ -33,6 +33,16 @@ impl Server {
     pub(crate) async fn start() -> Result<Self> {
         let data = tempfile::tempdir_in(DATA_ROOT)
             .context("cannot make a directory for the server's data")?;
+        Self::start_on(data).await
+    }
+
+    /// Stops the server and starts it again on its data, at another address.
+    pub(crate) async fn restart(mut self) -> Result<Self> {
+        self.stop().await?;
+        Self::start_on(self.data).await
+    }
+
+    async fn start_on(data: TempDir) -> Result<Self> {
         let address = free_port()?;
         let log =
             File::create(data.path().join("output")).context("cannot keep the server's output")?;
@@ -92,7 +102,7 @@ impl Server {
     }
 
     /// Ends the server in the way an operator would, and holds it to its word that this is clean.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(&mut self) -> Result<()> {
         let sent = Command::new("kill")
             .args(["-TERM", &self.pid.to_string()])
             .status()

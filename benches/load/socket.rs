@@ -1,4 +1,4 @@
-//! Both people's `/ws`, driven together by one task that never waits on a write: a server that waits for us to
+//! Both people's sockets, driven together by one task that never waits on a write: a server that waits for us to
 //! read while we wait for it to read would hang the run.
 
 use std::cell::RefCell;
@@ -8,29 +8,23 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message as Frame, Utf8Bytes};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::dial::{self, Dialect, Socket};
 use crate::http::{Target, refusal};
 use crate::ledger::Ledger;
 use crate::message::{Cast, Template, Ticket};
-use crate::people::{Couple, Person};
+use crate::people::Couple;
 use crate::scan;
 
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The library clears the whole buffer before each read; its default of 128 KiB would cost more than the read.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
-type Socket = WebSocketStream<TcpStream>;
-
 /// One socket for each of the two people.
 pub(crate) struct Sockets {
+    dialect: Dialect,
     sockets: [Socket; 2],
 }
 
@@ -41,13 +35,16 @@ pub(crate) struct Pipeline {
 }
 
 impl Sockets {
-    pub(crate) async fn connect(target: &Target, couple: &Couple) -> Result<Self> {
+    pub(crate) async fn connect(
+        target: &Target,
+        couple: &Couple,
+        dialect: Dialect,
+    ) -> Result<Self> {
         let [first, second] = &couple.people;
+        let open = |token| dial::open(dialect, target, token, READ_BUFFER_BYTES);
         Ok(Self {
-            sockets: [
-                connect(target, first).await?,
-                connect(target, second).await?,
-            ],
+            dialect,
+            sockets: [open(&first.token).await?, open(&second.token).await?],
         })
     }
 
@@ -61,7 +58,7 @@ impl Sockets {
         poll_fn(|task| {
             let mut ledger = ledger.borrow_mut();
             for (person, socket) in self.sockets.iter_mut().enumerate() {
-                read_all(task, person, socket, &mut ledger)?;
+                read_all(task, self.dialect, person, socket, &mut ledger)?;
             }
             if let Some(pipeline) = pipeline.as_deref_mut() {
                 self.refill(task, pipeline, &mut ledger)?;
@@ -115,6 +112,9 @@ impl Sockets {
     pub(crate) async fn close(&mut self) {
         for socket in &mut self.sockets {
             let goodbye = async {
+                if self.dialect == Dialect::SocketIo {
+                    socket.send(Frame::text("41")).await?;
+                }
                 socket.close(None).await?;
                 while let Some(frame) = socket.next().await {
                     frame?;
@@ -126,37 +126,10 @@ impl Sockets {
     }
 }
 
-async fn connect(target: &Target, person: &Person) -> Result<Socket> {
-    let mut request = format!("ws://{}/ws", target.host).into_client_request()?;
-    let mut bearer = HeaderValue::try_from(format!("Bearer {}", person.token))
-        .context("the token is no header value")?;
-    bearer.set_sensitive(true);
-    request.headers_mut().insert("Authorization", bearer);
-    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
-    let stream = target.connect().await?;
-    match timeout(
-        HANDSHAKE_TIMEOUT,
-        client_async_with_config(request, stream, Some(config)),
-    )
-    .await
-    {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(Error::Http(answer))) => {
-            let body = answer.body().as_deref().unwrap_or_default();
-            bail!(
-                "the server refused /ws: {} {}",
-                answer.status().as_u16(),
-                refusal(body)
-            )
-        }
-        Ok(Err(error)) => Err(anyhow!(error).context("cannot open /ws")),
-        Err(_) => bail!("no answer to the upgrade of /ws within {HANDSHAKE_TIMEOUT:?}"),
-    }
-}
-
 /// Takes every frame that is there.
 fn read_all(
     task: &mut TaskContext<'_>,
+    dialect: Dialect,
     person: usize,
     socket: &mut Socket,
     ledger: &mut Ledger,
@@ -166,7 +139,16 @@ fn read_all(
             return Ok(());
         };
         match frame? {
-            Frame::Text(text) => take(person, text.as_bytes(), ledger)?,
+            Frame::Text(text) => {
+                let text = text.as_bytes();
+                match dialect.read(text) {
+                    scan::Frame::Ping => {
+                        let answered = socket.start_send_unpin(Frame::text("3"));
+                        answered.context("a socket broke while it was written to")?;
+                    }
+                    told => take(person, told, text, ledger)?,
+                }
+            }
             Frame::Close(reason) => {
                 let reason = reason.map_or_else(
                     || "no reason".to_owned(),
@@ -177,7 +159,7 @@ fn read_all(
                     reason.trim_end()
                 );
             }
-            Frame::Binary(_) => bail!("the server sent a binary frame on /ws"),
+            Frame::Binary(_) => bail!("the server sent a binary frame"),
             // The library has queued the pong already.
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {}
         }
@@ -191,8 +173,8 @@ fn next(task: &mut TaskContext<'_>, socket: &mut Socket) -> Poll<Result<Frame>> 
     })
 }
 
-fn take(person: usize, text: &[u8], ledger: &mut Ledger) -> Result<()> {
-    match scan::frame(text) {
+fn take(person: usize, told: scan::Frame<'_>, text: &[u8], ledger: &mut Ledger) -> Result<()> {
+    match told {
         scan::Frame::NewMessage(message) => ledger.shown(person, &message),
         scan::Frame::Reply { id, message } => {
             let number = Cast::number_of(id);
@@ -207,11 +189,12 @@ fn take(person: usize, text: &[u8], ledger: &mut Ledger) -> Result<()> {
                 &message,
             )
         }
-        scan::Frame::Other => Ok(()),
-        scan::Frame::Failure => bail!("the server refused a command on /ws: {}", refusal(text)),
+        scan::Frame::Other | scan::Frame::Ping => Ok(()),
+        scan::Frame::Failure => bail!("the server refused a command: {}", refusal(text)),
+        scan::Frame::Goodbye => bail!("the server closed a socket in the middle"),
         scan::Frame::Unreadable => {
             bail!(
-                "the server sent a frame on /ws that is not of the contract: {}",
+                "the server sent a frame that is not of the contract: {}",
                 refusal(text)
             )
         }

@@ -1,0 +1,141 @@
+//! Does the load generator read what servers tell? What its checker judges comes through this scanner.
+
+#[path = "../benches/load/scan.rs"]
+mod scan;
+
+use scan::{Frame, Message};
+
+/// The message of every sound text below.
+const EXPECTED: Message<'_> = Message {
+    id: 12,
+    seq: 3,
+    sender_id: 7,
+    conversation_id: 5,
+    content: br#"a \"seq\":9} {"#,
+    client_message_id: b"a-00000001",
+};
+
+#[test]
+fn an_event_is_read_in_any_order_of_keys_and_with_white_space() {
+    let compact = r#"{"event":"new_message","data":{"message":{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"sender_name":"x","content":"a \"seq\":9} {","type":"text","client_message_id":"a-00000001","is_read":false,"created_at":"x"},"conversation_id":5}}"#;
+    assert_eq!(scan::frame(compact.as_bytes()), Frame::NewMessage(EXPECTED));
+    let loose = "{ \"data\" : {\n\"conversation_id\": 99, \"message\" : { \"client_message_id\": \"a-00000001\", \"tags\": [\"seq\", {\"seq\": 8}],
+        \"content\": \"a \\\"seq\\\":9} {\", \"sender_id\" : 7 ,\"seq\" :3, \"id\": 12, \"conversation_id\": 5 } }, \"event\" : \"new_message\" }";
+    assert_eq!(scan::frame(loose.as_bytes()), Frame::NewMessage(EXPECTED));
+}
+
+#[test]
+fn replies_answers_failures_and_other_events_are_told_apart() {
+    let data = r#"{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"content":"a \"seq\":9} {","client_message_id":"a-00000001"}"#;
+    let reply = format!(r#"{{"reply":41,"status":"success","data":{data}}}"#);
+    assert_eq!(
+        scan::frame(reply.as_bytes()),
+        Frame::Reply {
+            id: 41,
+            message: EXPECTED
+        }
+    );
+    let answer = format!(r#"{{"status":"success","data":{data}}}"#);
+    assert_eq!(scan::answer(answer.as_bytes()), Some(EXPECTED));
+    let refused = br#"{"reply":41,"status":"error","code":"rate_limited","message":"Too fast."}"#;
+    assert_eq!(scan::frame(refused), Frame::Failure);
+    assert_eq!(
+        scan::frame(br#"{"event":"error","data":{"code":"x","message":"y"}}"#),
+        Frame::Failure
+    );
+    assert_eq!(
+        scan::frame(br#"{"event":"messages_read","data":{"last_read_seq":3}}"#),
+        Frame::Other
+    );
+}
+
+#[test]
+fn an_event_of_socketio_is_read_with_and_without_its_offset() {
+    let message = r#"{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"content":"a \"seq\":9} {","client_message_id":"a-00000001"}"#;
+    for text in [
+        format!(r#"42["new_message",{{"message":{message},"conversation_id":99}},"817"]"#),
+        format!(r#"42["new_message",{{"conversation_id":99,"message":{message}}}]"#),
+        format!("42[ \"new_message\" ,\n{{ \"message\" : {message} }} , \"seq\" ]"),
+    ] {
+        assert_eq!(
+            scan::packet(text.as_bytes()),
+            Frame::NewMessage(EXPECTED),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_packets_of_socketio_are_told_apart() {
+    let data = r#"{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"content":"a \"seq\":9} {","client_message_id":"a-00000001"}"#;
+    let answer = format!(r#"43100000041[{{"status":"success","data":{data}}}]"#);
+    let reply = Frame::Reply {
+        id: 100_000_041,
+        message: EXPECTED,
+    };
+    assert_eq!(scan::packet(answer.as_bytes()), reply);
+    let table: &[(&str, Frame<'_>)] = &[
+        ("2", Frame::Ping),
+        ("6", Frame::Other),
+        ("1", Frame::Goodbye),
+        ("41", Frame::Goodbye),
+        (
+            r#"42["messages_read",{"last_read_seq":3},"9"]"#,
+            Frame::Other,
+        ),
+        (
+            r#"42["error",{"code":"x","message":"new_message"}]"#,
+            Frame::Failure,
+        ),
+        (
+            r#"437[{"status":"error","code":"conflict","message":"No."}]"#,
+            Frame::Failure,
+        ),
+        ("437[]", Frame::Failure),
+        (r#"44{"message":"No."}"#, Frame::Failure),
+    ];
+    for (text, frame) in table {
+        assert_eq!(scan::packet(text.as_bytes()), *frame, "{text}");
+    }
+}
+
+#[test]
+fn a_packet_that_is_cut_off_is_unreadable() {
+    for whole in [
+        r#"42["new_message",{"message":{"id":1,"content":"a\"b"}},"9"]"#,
+        r#"437[{"status":"success","data":{"id":1}}]"#,
+    ] {
+        for end in 2..whole.len() {
+            assert_eq!(
+                scan::packet(&whole.as_bytes()[..end]),
+                Frame::Unreadable,
+                "{end}"
+            );
+        }
+    }
+    for text in [
+        "",
+        "4",
+        "42",
+        "42{}",
+        "42[]",
+        "42[7]",
+        "43[]",
+        r#"40{"sid":"x"}"#,
+        "451-[]",
+        "3",
+    ] {
+        assert_eq!(scan::packet(text.as_bytes()), Frame::Unreadable, "{text}");
+    }
+}
+
+#[test]
+fn text_that_is_cut_off_is_unreadable() {
+    let whole = br#"{"event":"new_message","data":{"message":{"id":1,"content":"a\"b"}}}"#;
+    for end in 0..whole.len() {
+        assert_eq!(scan::frame(&whole[..end]), Frame::Unreadable, "{end}");
+    }
+    assert_eq!(scan::frame(b"{\"event\":\"x\\"), Frame::Unreadable);
+    assert_eq!(scan::frame(br#"{"some":"thing"}"#), Frame::Unreadable);
+    assert_eq!(scan::answer(b"}"), None);
+}
