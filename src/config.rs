@@ -110,7 +110,10 @@ pub struct Limits {
     /// How long a session whose connection broke off can be taken up again (contract, "Coming
     /// back").
     pub recovery_time: Duration,
-    /// Such sessions of one person; the oldest is forgotten first.
+    /// How long a returning client waits while its old connection seems to live: a goodbye may be
+    /// on the way there.
+    pub takeover_delay: Duration,
+    /// Sessions of one person that wait for their client; the oldest is forgotten first.
     pub detached_max: usize,
     /// How long what is written to a socket at once may take to leave.
     pub write_timeout: Duration,
@@ -175,6 +178,7 @@ impl Default for Limits {
             people_max: 100_000,
             outbox_bytes: 1 << 20,
             recovery_time: seconds(2 * 60),
+            takeover_delay: Duration::from_millis(250),
             detached_max: 32,
             write_timeout: seconds(20),
             authenticate_timeout: seconds(10),

@@ -8,7 +8,7 @@ use ractor::rpc::CallResult;
 use super::{Caller, Chat, Ending, SessionKey};
 use crate::actors::conversation::{Caught, ConversationMsg, Page, Pages};
 use crate::actors::session::SessionMsg;
-use crate::actors::session::attachment::Attachment;
+use crate::actors::session::attachment::{Attachment, Resumption};
 use crate::actors::session::outbox::Outbox;
 use crate::actors::supervisor::SupervisorMsg;
 use crate::actors::{Neighbours, tell};
@@ -135,12 +135,13 @@ impl Chat {
         };
         let (ask, pending) = self.ask()?;
         let person = Arc::clone(&caller.0);
-        let resume = SessionMsg::Resume {
+        let resumption = Resumption {
             person,
             offset,
+            has_waited: false,
             ask,
         };
-        tell(&session, resume);
+        tell(&session, SessionMsg::Resume(resumption));
         Ok(pending.answer().await.unwrap_or_default())
     }
 

@@ -65,6 +65,17 @@ impl Drop for Attachment {
     }
 }
 
+/// A client is back, and wants a new hold on its session.
+pub(crate) struct Resumption {
+    pub(crate) person: Arc<Person>,
+    /// The last event that it has heard.
+    pub(crate) offset: Option<u64>,
+    /// Whether the socket before it was given time for a goodbye.
+    pub(crate) has_waited: bool,
+    /// `None`: it is not theirs, or can no longer be taken up.
+    pub(crate) ask: Ask<Option<Attachment>>,
+}
+
 /// The filling end of an outbox; closes it when the session is no more, however that comes.
 pub(super) struct Filling(Arc<Outbox>);
 
@@ -163,16 +174,29 @@ impl State {
 
     /// A client is back and shows the key. Only its own user may have the session. If it cannot
     /// be told what it missed, this session is of no use to anybody any more: it gets a new one.
-    pub(super) fn resume(
-        &mut self,
-        myself: &ActorRef<SessionMsg>,
-        person: Arc<Person>,
-        offset: Option<u64>,
-        ask: Ask<Option<Attachment>>,
-    ) {
-        if person.id != self.user {
-            return ask.answer(Ok(None));
+    ///
+    /// While there is a socket, its goodbye may be on the way: a client that polls says it in a
+    /// request of its own, which what it asks next can overtake. So that is given a moment.
+    pub(super) fn resume(&mut self, myself: &ActorRef<SessionMsg>, resumption: Resumption) {
+        if resumption.person.id != self.user {
+            return resumption.ask.answer(Ok(None));
         }
+        if self.socket.away.is_none() && !resumption.has_waited {
+            let has_waited = true;
+            let again = Resumption {
+                has_waited,
+                ..resumption
+            };
+            let delay = self.neighbours.limits.takeover_delay;
+            myself.send_after(delay, || SessionMsg::Resume(again));
+            return;
+        }
+        let Resumption {
+            person,
+            offset,
+            ask,
+            ..
+        } = resumption;
         let Some((outbox, position)) = self.outbox.resume(offset) else {
             self.end(myself, Ending::BrokenOff);
             return ask.answer(Ok(None));

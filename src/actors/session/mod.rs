@@ -22,12 +22,11 @@ use entities::ids::{ConversationId, Seq, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::conversation::{ConversationMsg, Publication};
-use super::people::Person;
 use super::supervisor::SupervisorMsg;
 use super::{Ask, Neighbours, tell};
 use crate::wire::event::{self, Event, TypingUser, UserTyping};
 use crate::wire::reply::Joined;
-use attachment::{Attachment, Filling, SessionKey, Socket};
+use attachment::{Filling, Resumption, SessionKey, Socket};
 use outbox::{MergeKey, Outbox};
 use subscriptions::{Subscriptions, Typist};
 use unproven::Unproven;
@@ -62,13 +61,8 @@ pub(crate) enum SessionMsg {
         attachment: u64,
         ask: Ask<()>,
     },
-    /// Give this person, whose client is back and has heard everything up to the event `offset`,
-    /// a new hold on the session. `None`: it is not theirs, or can no longer be taken up.
-    Resume {
-        person: Arc<Person>,
-        offset: Option<u64>,
-        ask: Ask<Option<Attachment>>,
-    },
+    /// Give a client that is back a new hold on the session.
+    Resume(Resumption),
 
     // Told by `Chat`.
     /// Its user types in `conversation` from here.
@@ -182,11 +176,7 @@ impl Actor for Session {
                 attachment,
                 ask,
             } => state.leave(conversation, attachment, ask),
-            SessionMsg::Resume {
-                person,
-                offset,
-                ask,
-            } => state.resume(&myself, person, offset, ask),
+            SessionMsg::Resume(resumption) => state.resume(&myself, resumption),
             SessionMsg::TypedIn { conversation } => drop(state.typed_in.insert(conversation)),
             SessionMsg::Proven { up_to, attachment } => state.proven(up_to, attachment),
             SessionMsg::Unwanted { number } => drop(state.unproven.withdraw(number)),

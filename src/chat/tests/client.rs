@@ -147,9 +147,16 @@ impl Client {
         }
     }
 
+    /// The news that `of` is `status` now; none that somebody else went offline comes before.
     pub(super) async fn hear_status(&mut self, of: &Caller, status: &str) {
-        let awaited = |data: &Value| data["userId"] == of.id().0 && data["status"] == status;
-        while !awaited(&self.hear_only("user_status_changed", |_| false).await) {}
+        let of = of.id().0;
+        let someone_else = |data: &Value| data["userId"] != of && data["status"] == "offline";
+        loop {
+            let told = self.hear_only("user_status_changed", someone_else).await;
+            if told["userId"] == of && told["status"] == status {
+                return;
+            }
+        }
     }
 
     /// Joins, and hears everything up to that.
