@@ -13,10 +13,13 @@ const BINARY = process.env.DUOLOGUE ?? fileURLToPath(new URL('../../target/debug
 // Below the ports that the kernel gives to connections: a server that starts again must find its
 // port free, and a client that knocks meanwhile must not meet itself.
 const PORTS = { first: 30_000, count: 2_700 };
+// A cold binary and an empty database want the disk, and others may be busy with it.
+const START_MS = 60_000;
+
 let nextPort = Math.floor(Math.random() * PORTS.count);
 
 /** A free address as far as this process knows: another program may have it. */
-export function someAddress() {
+function someAddress() {
   nextPort = (nextPort + 1) % PORTS.count;
   return { host: '127.0.0.1', port: PORTS.first + nextPort };
 }
@@ -32,11 +35,16 @@ export class Server {
     const server = new Server();
     server.#directory = await mkdtemp(join(tmpdir(), 'duologue-stock-'));
     server.#webRoot = webRoot;
-    for (let tries = 0; tries < 5; tries += 1) {
-      server.address = someAddress();
-      if (await server.#serves()) return server;
+    try {
+      for (let tries = 0; tries < 5; tries += 1) {
+        server.address = someAddress();
+        if (await server.#serves()) return server;
+      }
+      throw new Error('five ports in a row are taken');
+    } catch (error) {
+      await server.#remove();
+      throw error;
     }
-    throw new Error('five ports in a row are taken');
   }
 
   get url() {
@@ -65,9 +73,13 @@ export class Server {
     try {
       await this.stop();
     } finally {
-      this.#child.kill('SIGKILL');
-      await rm(this.#directory, { recursive: true, force: true });
+      await this.#remove();
     }
+  }
+
+  async #remove() {
+    this.#child.kill('SIGKILL'); // or the runner would wait for it
+    await rm(this.#directory, { recursive: true, force: true });
   }
 
   /** Whether it came up; `false` when another program has the port. */
@@ -94,6 +106,6 @@ export class Server {
         else reject(new Error(`${BINARY} ended: ${this.#log}`));
       });
     });
-    return within('the server to serve', serving, () => this.#log);
+    return within('the server to serve', serving, () => this.#log, START_MS);
   }
 }

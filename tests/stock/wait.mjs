@@ -4,11 +4,11 @@ const DEADLINE_MS = 10_000;
 const ASK_AGAIN_MS = 20;
 
 /** What `promise` brings, or an error that says what did not come; `instead()` tells what came in its place. */
-export async function within(what, promise, instead = () => 'nothing') {
+export async function within(what, promise, instead = () => 'nothing', deadline = DEADLINE_MS) {
   let timer;
   const late = new Promise((_, reject) => {
     const fail = () => reject(new Error(`waited in vain for ${what}; instead: ${instead()}`));
-    timer = setTimeout(fail, DEADLINE_MS);
+    timer = setTimeout(fail, deadline);
   });
   try {
     return await Promise.race([promise, late]);
