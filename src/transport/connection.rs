@@ -269,7 +269,8 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             for frame in output.frames.drain(..) {
                 unless_stuck(self.carrier.feed(frame), &mut self.handler, &self.limits).await?;
             }
-            unless_stuck(self.carrier.flush(), &mut self.handler, &self.limits).await?;
+            let flush = self.carrier.flush();
+            more |= unless_stuck(flush, &mut self.handler, &self.limits).await?;
             self.output = output;
         }
         match self.handler.over() {
@@ -284,29 +285,30 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             Beat::Dead => Err(End::Lost),
             Beat::Ping(number) => {
                 let ping = self.carrier.ping(number);
-                unless_stuck(ping, &mut self.handler, &self.limits).await
+                unless_stuck(ping, &mut self.handler, &self.limits).await?;
+                Ok(())
             }
         }
     }
 }
 
 /// Waits for a write, but not for one that makes no progress, nor when the connection is over
-/// meanwhile.
+/// meanwhile. Whether it took time, in which something new to say may have come and be overheard.
 async fn unless_stuck<H: Handler>(
     write: impl Future<Output = Result<(), End>>,
     handler: &mut H,
     limits: &Limits,
-) -> Result<(), End> {
+) -> Result<bool, End> {
     tokio::pin!(write);
     // Nearly every write is done at once and needs no clock.
     if let Some(done) = (&mut write).now_or_never() {
-        return done;
+        return done.map(|()| false);
     }
     let deadline = sleep(limits.write_timeout);
     tokio::pin!(deadline);
     loop {
         tokio::select! {
-            done = &mut write => return done,
+            done = &mut write => return done.map(|()| true),
             () = &mut deadline => return Err(End::Lost),
             () = handler.changed() => {}
         }

@@ -50,8 +50,6 @@ pub struct Taken {
     pub up_to: u64,
     /// Whether the session asks for a ping soon that proves what was taken.
     pub prove: bool,
-    /// Whether the session is over: nothing more will come.
-    pub closed: bool,
 }
 
 /// Lets go of an answer that was held back until everything before it was taken; told its number.

@@ -160,10 +160,7 @@ impl Queue {
 
     /// Takes what waits, about `bytes_max` bytes of it, up to the next answer.
     pub(super) fn take(&mut self, bytes_max: usize) -> Taken {
-        let mut taken = Taken {
-            closed: self.closed,
-            ..Taken::default()
-        };
+        let mut taken = Taken::default();
         let (mut place, mut bytes) = (self.cursor(), 0);
         while bytes < bytes_max && taken.answer.is_none() {
             let Some(slot) = self.slots.get_mut(place) else {

@@ -260,7 +260,8 @@ impl Carrier for Link {
         } else if let Some(poll) = self.poll.take() {
             let payload = packet::encode_payload(&self.unsent);
             self.unsent.clear();
-            drop(poll.send(Ok(payload.into())));
+            // Whoever hung up just now will not hear it.
+            return poll.send(Ok(payload.into())).map_err(|_| End::Lost);
         }
         Ok(())
     }
