@@ -92,9 +92,18 @@ enum IdleTransports {
     All,
 }
 
+/// How `hot` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Rest,
+    Ws,
+    /// Over a WebSocket from the start.
+    SocketIo,
+}
+
+/// What `idle` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
     Ws,
     /// Over a WebSocket from the start.
     SocketIo,
@@ -114,12 +123,12 @@ impl Hot {
 }
 
 impl Idle {
-    pub(crate) fn transports(&self) -> &'static [Transport] {
+    pub(crate) fn transports(&self) -> &'static [Held] {
         match self.transport {
-            IdleTransports::Ws => &[Transport::Ws],
-            IdleTransports::SocketIo => &[Transport::SocketIo],
-            IdleTransports::Polling => &[Transport::Polling],
-            IdleTransports::All => &[Transport::Ws, Transport::SocketIo, Transport::Polling],
+            IdleTransports::Ws => &[Held::Ws],
+            IdleTransports::SocketIo => &[Held::SocketIo],
+            IdleTransports::Polling => &[Held::Polling],
+            IdleTransports::All => &[Held::Ws, Held::SocketIo, Held::Polling],
         }
     }
 }
@@ -128,6 +137,15 @@ impl Transport {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
+            Self::Ws => "ws",
+            Self::SocketIo => "socketio",
+        }
+    }
+}
+
+impl Held {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Ws => "ws",
             Self::SocketIo => "socketio",
             Self::Polling => "polling",

@@ -42,7 +42,12 @@ const REMARKS: &[&str] = &[
 /// Measures, and prints the figures when every run was correct.
 pub(crate) async fn run(options: &Hot) -> Result<()> {
     let transports = options.transports();
-    let mut report = Report::new(&options.common, shape(options), transports, REMARKS);
+    let mut report = Report::new(
+        &options.common,
+        shape(options),
+        transports.iter().map(|transport| transport.name()),
+        REMARKS,
+    );
     // Interleaved, so that a machine that slows down meanwhile slows all of them down.
     for run in 1..=options.common.runs {
         for (column, &transport) in transports.iter().enumerate() {
@@ -170,7 +175,7 @@ async fn measure(
 fn dialect(transport: Transport) -> Dialect {
     match transport {
         Transport::Rest | Transport::Ws => Dialect::Plain,
-        Transport::SocketIo | Transport::Polling => Dialect::SocketIo,
+        Transport::SocketIo => Dialect::SocketIo,
     }
 }
 
@@ -197,7 +202,7 @@ impl Senders {
                 frames: [cast.frame(0), cast.frame(1)],
                 in_flight,
             }),
-            Transport::SocketIo | Transport::Polling => Self::Sockets(Pipeline {
+            Transport::SocketIo => Self::Sockets(Pipeline {
                 frames: [cast.packet(0), cast.packet(1)],
                 in_flight,
             }),

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::args::{Idle, Transport};
+use crate::args::{Held, Idle};
 use crate::dial::{self, Dialect, Socket};
 use crate::http::{Target, refusal};
 use crate::people::{self, Person};
@@ -48,12 +48,17 @@ pub(crate) async fn run(options: &Idle) -> Result<()> {
     let shape =
         format!("idle: {count} connections, {CONNECTIONS_EACH} of each person, held {seconds} s");
     let transports = options.transports();
-    let mut report = Report::new(&options.common, shape, transports, REMARKS);
+    let mut report = Report::new(
+        &options.common,
+        shape,
+        transports.iter().map(|held| held.name()),
+        REMARKS,
+    );
     for run in 1..=options.common.runs {
-        for (column, &transport) in transports.iter().enumerate() {
-            let label = format!("{} {run}/{}", transport.name(), options.common.runs);
+        for (column, &held) in transports.iter().enumerate() {
+            let label = format!("{} {run}/{}", held.name(), options.common.runs);
             let progress = Progress::new(label);
-            report.add(column, one(options, transport, &progress).await?);
+            report.add(column, one(options, held, &progress).await?);
         }
     }
     report.print();
@@ -61,7 +66,7 @@ pub(crate) async fn run(options: &Idle) -> Result<()> {
 }
 
 /// One run, with a server of its own unless an address was given.
-async fn one(options: &Idle, transport: Transport, progress: &Progress) -> Result<Metrics> {
+async fn one(options: &Idle, held: Held, progress: &Progress) -> Result<Metrics> {
     let people_count = usize::from(options.connections).div_ceil(CONNECTIONS_EACH);
     progress.say(&format!("registering {people_count} people"));
     if let Some(url) = &options.common.url {
@@ -69,7 +74,7 @@ async fn one(options: &Idle, transport: Transport, progress: &Progress) -> Resul
         let people = people::crowd(&target, people_count).await?;
         return measure(
             options,
-            transport,
+            held,
             &target,
             &people,
             options.common.pid,
@@ -86,7 +91,7 @@ async fn one(options: &Idle, transport: Transport, progress: &Progress) -> Resul
     // connections: they would seem cheaper than they are. A new process has none.
     let mut server = server.restart().await?;
     let pid = Some(server.pid);
-    match measure(options, transport, &server.target, &people, pid, progress).await {
+    match measure(options, held, &server.target, &people, pid, progress).await {
         Ok(metrics) => server.stop().await.map(|()| metrics),
         Err(error) => Err(server.explain(error).await),
     }
@@ -94,7 +99,7 @@ async fn one(options: &Idle, transport: Transport, progress: &Progress) -> Resul
 
 async fn measure(
     options: &Idle,
-    transport: Transport,
+    held: Held,
     target: &Target,
     people: &[Person],
     pid: Option<u32>,
@@ -106,7 +111,7 @@ async fn measure(
             .context("the server's process is not there")
     };
     let count = usize::from(options.connections);
-    let mut lines = Lines::new(transport, target, people);
+    let mut lines = Lines::new(held, target, people);
     // The first pays for what is made once and for all.
     lines.open(0..1, progress).await?;
     let before = usage()?;
@@ -142,7 +147,7 @@ async fn measure(
 
 /// Open connections, each with a task that keeps it alive.
 struct Lines<'a> {
-    transport: Transport,
+    held: Held,
     target: &'a Target,
     people: &'a [Person],
     tasks: JoinSet<Result<Infallible>>,
@@ -150,9 +155,9 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(transport: Transport, target: &'a Target, people: &'a [Person]) -> Self {
+    fn new(held: Held, target: &'a Target, people: &'a [Person]) -> Self {
         Self {
-            transport,
+            held,
             target,
             people,
             tasks: JoinSet::new(),
@@ -164,7 +169,7 @@ impl<'a> Lines<'a> {
         let mut opening = stream::iter(numbers)
             .map(|number| {
                 let person = &self.people[number / CONNECTIONS_EACH];
-                Line::open(self.transport, self.target, &person.token)
+                Line::open(self.held, self.target, &person.token)
             })
             .buffer_unordered(OPENING);
         while let Some(line) = opening.next().await {
@@ -202,11 +207,11 @@ enum Line {
 }
 
 impl Line {
-    async fn open(transport: Transport, target: &Target, token: &str) -> Result<Self> {
-        let dialect = match transport {
-            Transport::Polling => return Poller::open(target, token).await.map(Self::Polling),
-            Transport::SocketIo => Dialect::SocketIo,
-            Transport::Ws | Transport::Rest => Dialect::Plain,
+    async fn open(held: Held, target: &Target, token: &str) -> Result<Self> {
+        let dialect = match held {
+            Held::Polling => return Poller::open(target, token).await.map(Self::Polling),
+            Held::SocketIo => Dialect::SocketIo,
+            Held::Ws => Dialect::Plain,
         };
         let socket = dial::open(dialect, target, token, READ_BUFFER_BYTES).await?;
         Ok(Self::Socket(dialect, Box::new(socket)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::args::{Common, Transport};
+use crate::args::Common;
 use crate::server::Server;
 use crate::usage;
 
@@ -91,7 +91,7 @@ impl Report {
     pub(crate) fn new(
         common: &Common,
         shape: String,
-        transports: &[Transport],
+        columns: impl Iterator<Item = &'static str>,
         remarks: &'static [&'static str],
     ) -> Self {
         let arguments: Vec<_> = std::env::args()
@@ -118,10 +118,7 @@ impl Report {
         ];
         Self {
             heading,
-            columns: transports
-                .iter()
-                .map(|transport| (transport.name(), Vec::new()))
-                .collect(),
+            columns: columns.map(|name| (name, Vec::new())).collect(),
             runs: common.runs,
             remarks,
         }
