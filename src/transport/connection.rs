@@ -223,15 +223,17 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             }
             self.heartbeat.excuse(turn.elapsed());
             let reading = !stopping && self.handler.has_room();
+            // Whoever is not read cannot answer a ping, unless it is they who do not read.
+            let is_timed = reading || !self.carrier.is_writable();
             let waiting = Instant::now();
             tokio::select! {
                 () = self.handler.ready() => {}
                 incoming = self.carrier.receive(reading) => self.received(incoming?)?,
-                () = sleep_until(self.heartbeat.due().into()), if reading => {}
+                () = sleep_until(self.heartbeat.due().into()), if is_timed => {}
                 () = draining.cancelled(), if !stopping => {}
                 () = std::future::ready(()), if more => {}
             }
-            match reading {
+            match is_timed {
                 true => self.beat().await?,
                 false => self.heartbeat.excuse(waiting.elapsed()),
             }

@@ -25,7 +25,11 @@ async fn delivered_seq(asker: &Person, chat: i64, whom: &Person) -> i64 {
 
 /// Has `typist` start to type, and waits until `socket` hears of it: what the conversation told
 /// before has arrived too, and nothing of it was `messages_delivered`.
-async fn nothing_delivered_before_typing(socket: &mut Socket, typist: &Person, chat: i64) {
+pub(crate) async fn nothing_delivered_before_typing(
+    socket: &mut Socket,
+    typist: &Person,
+    chat: i64,
+) {
     typist.typing(chat, true).await;
     socket.silent_until_event(DELIVERED, "user_typing").await;
     typist.typing(chat, false).await;

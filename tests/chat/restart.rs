@@ -101,6 +101,16 @@ async fn when_somebody_was_last_seen_is_remembered(transport: Transport) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_under_load_finishes_what_is_under_way() {
+    for transport in [
+        Transport::WebSocket,
+        Transport::SocketIo,
+        Transport::Polling,
+    ] {
+        drain_under_load(transport).await;
+    }
+}
+
+async fn drain_under_load(transport: Transport) {
     let mut server = TestServer::start().await;
     let [ana, ben] = server.people(["Ana", "Ben"]).await;
     let chat = ana.chat_with(&ben).await;
@@ -117,7 +127,7 @@ async fn a_drain_under_load_finishes_what_is_under_way() {
                 tally.clone(),
             )));
         }
-        let socket = person.connect(Transport::WebSocket).await;
+        let socket = person.connect(transport).await;
         let prefix = format!("{name}-socket");
         let sends = ledger::by_socket(person.clone(), socket, chat, prefix, 30, tally.clone());
         sockets.push(tokio::spawn(sends));
@@ -128,7 +138,7 @@ async fn a_drain_under_load_finishes_what_is_under_way() {
     let mut attempts = Vec::new();
     for task in sockets {
         let (mut more, end) = task.await.expect("a sender over a socket");
-        assert_eq!(end, crate::harness::arrival::End::Code(1012));
+        assert!(transport.asks_back(end), "{transport:?}: {end:?}");
         attempts.append(&mut more);
     }
     for task in rest {
@@ -140,10 +150,13 @@ async fn a_drain_under_load_finishes_what_is_under_way() {
         .count();
     server.start_again().await;
     let stored = ledger::all_acknowledged_is_stored(&ana, chat, &attempts).await;
-    assert_eq!(
-        stored, acknowledged,
-        "what was stored was also acknowledged"
-    );
+    // Between two polls an acknowledgement finds nobody: there it takes the retry.
+    if transport != Transport::Polling {
+        assert_eq!(
+            stored, acknowledged,
+            "what was stored was also acknowledged"
+        );
+    }
     ledger::retried_everything_is_there_once(&ana, chat, &mut attempts).await;
 }
 

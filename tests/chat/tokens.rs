@@ -28,7 +28,7 @@ fn without(id: i64, claim: &str) -> String {
 }
 
 /// Everything that is no token of the person's, with what is wrong with it.
-fn bad_tokens(person: &Person) -> Vec<(&'static str, String)> {
+pub(crate) fn bad_tokens(person: &Person) -> Vec<(&'static str, String)> {
     let good = mint(&claims(person.id));
     let parts: Vec<&str> = good.split('.').collect();
     let other = mint(&claims(person.id + 1));

@@ -14,6 +14,22 @@ pub(crate) enum Transport {
     Polling,
 }
 
+impl Transport {
+    /// How the server ends a connection whose client is to come back by itself.
+    pub(crate) fn asked_back(self) -> End {
+        match self {
+            Self::WebSocket | Self::SocketIo => End::Code(1012),
+            Self::Polling => End::Packet,
+        }
+    }
+
+    /// Whether a client that is busy comes back by itself after this. Where no poll hangs, the
+    /// next one finds nobody, which is as good.
+    pub(crate) fn asks_back(self, end: End) -> bool {
+        end == self.asked_back() || self == Self::Polling && end == End::Broken
+    }
+}
+
 /// What came in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Arrival {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Socket;
-use crate::harness::answer::has_keys;
-use crate::harness::arrival::Arrival;
+use crate::harness::answer::{has_keys, number};
+use crate::harness::arrival::{Arrival, End};
 
 /// What a client says when it returns. The default is that of one who comes for the first time.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +35,20 @@ impl Ticket {
 }
 
 impl Socket {
-    /// What this client says when it returns. An event that the test has not met counts as not
-    /// received.
+    /// What this client says when it returns. What came in while the test waited for something
+    /// else counts as received; what comes after that does not.
     pub(crate) fn ticket(&self) -> Ticket {
         self.ticket.clone()
+    }
+
+    /// The `seq` of every `new_message` that came in while the test waited for something else.
+    pub(crate) async fn seqs_at_hand(&mut self) -> Vec<i64> {
+        let mut seqs = Vec::new();
+        let is_message = |arrival: &Arrival| matches!(arrival, Arrival::Event { name, .. } if name == "new_message");
+        while self.waiting.iter().any(is_message) {
+            seqs.push(number(&self.next_message().await["seq"]));
+        }
+        seqs
     }
 
     /// The next packet of the protocols below the events.
@@ -47,6 +57,16 @@ impl Socket {
         match self.take("a packet", is_packet).await {
             Arrival::Packet(text) => text,
             other => panic!("a packet: {other:?}"),
+        }
+    }
+
+    /// The same, or how the server ended the connection first.
+    pub(crate) async fn next_packet_or_end(&mut self) -> Result<String, End> {
+        let either = |arrival: &Arrival| matches!(arrival, Arrival::Packet(_) | Arrival::End(_));
+        match self.take("a packet or the end", either).await {
+            Arrival::Packet(text) => Ok(text),
+            Arrival::End(end) => Err(end),
+            other => panic!("a packet or the end: {other:?}"),
         }
     }
 
