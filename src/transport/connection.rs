@@ -1,6 +1,6 @@
 //! The task that owns a connection: messages in, answers and events out, the heartbeat.
 //!
-//! It stands between a [`Carrier`], which knows how bytes travel (a WebSocket, long polling), and a
+//! It stands between a `Carrier`, which knows how bytes travel (a WebSocket, long polling), and a
 //! [`Handler`], which knows what they mean. It never waits for one without hearing the other.
 
 use std::ops::Range;
