@@ -195,18 +195,25 @@ impl Link {
         }
     }
 
-    /// A client that closes has a poll under way, which may arrive a moment after that.
-    async fn answer_last_poll(&mut self) {
-        let late = match &mut self.inbox {
-            Some((requests, _)) if self.poll.is_none() && self.socket.is_none() => {
-                timeout(self.limits.discard_time, requests.recv()).await
-            }
-            _ => Ok(None),
-        };
-        if let Ok(Some(Request::Poll(reply))) = late {
-            self.poll = Some(reply);
+    /// A client that polls has a poll under way nearly always, which may arrive a moment after the
+    /// end: what ends it is for that one too.
+    async fn answer_last_poll(&mut self, packet: &'static str) {
+        if let Some((requests, _)) = &mut self.inbox
+            && self.poll.is_none()
+            && self.socket.is_none()
+        {
+            let poll = async {
+                loop {
+                    match requests.recv().await {
+                        Some(Request::Poll(reply)) => return Some(reply),
+                        Some(Request::Post(..) | Request::Upgrade(_)) => {}
+                        None => return None,
+                    }
+                }
+            };
+            self.poll = timeout(self.limits.discard_time, poll).await.ok().flatten();
         }
-        self.answer_poll(packet::NOOP);
+        self.answer_poll(packet);
     }
 }
 
@@ -268,8 +275,9 @@ impl Carrier for Link {
 
     async fn close(mut self, end: End) {
         match end {
+            End::Closed(_) => self.answer_last_poll(packet::NOOP).await,
+            End::Refused(Why::RESTART) => self.answer_last_poll(packet::CLOSE).await,
             End::Refused(_) => self.answer_poll(packet::CLOSE),
-            End::Closed(_) => self.answer_last_poll().await,
             End::Lost => {}
         }
         let sockets = [self.socket, self.attempt.map(|one| one.into_candidate())];
