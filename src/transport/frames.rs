@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
@@ -56,6 +57,11 @@ impl Frames {
                 }))
             }
             Some(Err(Error::Utf8(_))) => Err(End::Refused(Why::NOT_UTF8)),
+            Some(Err(Error::Protocol(what)))
+                if what != ProtocolError::ResetWithoutClosingHandshake =>
+            {
+                Err(End::Refused(Why::PROTOCOL))
+            }
             Some(Err(_)) | None => Err(End::Lost),
         }
     }
@@ -88,9 +94,10 @@ impl Frames {
     pub(super) async fn close(mut self, end: End) {
         match end {
             End::Refused(why) => self.refuse(why).await,
-            // The closing handshake is the library's; it needs one more write.
+            // The library has the answer ready; a close of its own kind would be refused by now.
             End::Closed(_) => {
-                drop(timeout(self.limits.discard_time, self.socket.close(None)).await);
+                let answering = SinkExt::close(&mut self.socket);
+                drop(timeout(self.limits.discard_time, answering).await);
             }
             End::Lost => {}
         }

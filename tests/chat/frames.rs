@@ -1,12 +1,15 @@
 //! Frames: what is understood, what is refused, and what ends a plain WebSocket.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::answer::{check_message, has_keys};
 use crate::harness::arrival::{End, Transport};
 use crate::harness::person::Person;
 use crate::harness::server::TestServer;
 use crate::harness::socket::Socket;
+use crate::harness::wait::within;
 
 const KIB_64: usize = 64 * 1024;
 
@@ -25,6 +28,37 @@ fn frame_of(chat: i64, bytes: usize) -> String {
     let content = format!("x{padding}x");
     json!({"event": "send_message", "data": {"conversationId": chat, "content": content}, "id": 1})
         .to_string()
+}
+
+#[tokio::test]
+async fn a_frame_that_no_client_may_send_closes_with_1002() {
+    let server = TestServer::start().await;
+    let [ana] = server.people(["Ana"]).await;
+    // Not masked; a reserved bit; an opcode that is none.
+    for frame in [
+        [0x81, 0x01, b'x'].as_slice(),
+        &[0xC1, 0x80, 0, 0, 0, 0],
+        &[0x83, 0x80, 0, 0, 0, 0],
+    ] {
+        let mut stream = TcpStream::connect(server.door.address())
+            .await
+            .expect("a connection");
+        let upgrade = format!(
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            ana.token
+        );
+        stream.write_all(upgrade.as_bytes()).await.expect("written");
+        stream.write_all(frame).await.expect("written");
+        let mut heard = Vec::new();
+        within("the end", stream.read_to_end(&mut heard))
+            .await
+            .expect("closed in good order");
+        let close = heard
+            .windows(4)
+            .any(|bytes| bytes[0] == 0x88 && bytes[2..] == [0x03, 0xEA]);
+        assert!(close, "{frame:?}: {:?}", String::from_utf8_lossy(&heard));
+    }
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn a_break_without_return_ends_in_offline_after_the_grace(transport: Trans
         let before = Instant::now();
         match code {
             None => anas.break_off(),
-            code => anas.close(code).await,
+            code => drop(anas.close(code).await),
         }
         hears(&mut bens, &ana, "offline").await;
         let lasted = before.elapsed();

@@ -230,8 +230,12 @@ async fn a_clients_own_ping_is_answered() {
 async fn a_goodbye_is_answered() {
     let server = TestServer::start().await;
     let [ana] = server.people(["Ana"]).await;
-    for code in [Some(1000), Some(1001), Some(4321), None] {
-        ana.connect(Transport::WebSocket).await.close(code).await;
+    for transport in [Transport::WebSocket, Transport::SocketIo] {
+        for code in [Some(1000), Some(1001), Some(4321), None] {
+            let end = ana.connect(transport).await.close(code).await;
+            let repeated = code.map_or(End::WithoutCode, End::Code);
+            assert_eq!(end, repeated, "{transport:?}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::Socket;
-use crate::harness::arrival::{Arrival, Order, Transport};
+use crate::harness::arrival::{Arrival, End, Order, Transport};
 use crate::harness::packets::PONG;
 
 impl Socket {
@@ -67,9 +67,9 @@ impl Socket {
         self.reading.send_replace(true);
     }
 
-    /// Says goodbye and waits until the server has answered it. Over Socket.IO the goodbye is a
+    /// Says goodbye and waits for the server's answer. Over Socket.IO the goodbye is a
     /// packet of its own, which no other code than these two is preceded by.
-    pub(crate) async fn close(mut self, code: Option<u16>) {
+    pub(crate) async fn close(mut self, code: Option<u16>) -> End {
         if self.transport != Transport::WebSocket && matches!(code, None | Some(1000)) {
             self.text("41");
         }
@@ -78,7 +78,7 @@ impl Socket {
             reason: "".into(),
         });
         self.order(Order::Frame(Message::Close(frame)));
-        self.end().await;
+        self.end().await
     }
 
     /// Drops the TCP connection, with no goodbye.
