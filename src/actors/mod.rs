@@ -36,8 +36,10 @@ pub(crate) mod directory;
 
 pub(crate) mod people;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -66,16 +68,16 @@ impl<T: Send + 'static> Ask<T> {
         Self { port, permit }
     }
 
-    /// Answers, and says whether anybody still waited.
-    pub(crate) fn settle(self, result: Result<T, ChatError>) -> bool {
-        let Self { port, permit } = self;
+    pub(crate) fn answer(self, result: Result<T, ChatError>) {
         // First the place, then the answer: whoever hears it may ask again at once.
-        drop(permit);
-        port.send(result).is_ok()
+        answer(self.leave(), result);
     }
 
-    pub(crate) fn answer(self, result: Result<T, ChatError>) {
-        self.settle(result);
+    /// Gives up the place before the answer is sent: it is ready, and waits only to be written.
+    pub(crate) fn leave(self) -> RpcReplyPort<Result<T, ChatError>> {
+        let Self { port, permit } = self;
+        drop(permit);
+        port
     }
 }
 
@@ -95,8 +97,7 @@ pub(crate) fn beside<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     done: impl FnOnce(Option<T>) + Send + 'static,
 ) {
-    let work = tokio::spawn(work);
-    tokio::spawn(async move { done(work.await.ok()) });
+    tokio::spawn(async move { done(AssertUnwindSafe(work).catch_unwind().await.ok()) });
 }
 
 /// What every actor is given to know its neighbours.
@@ -144,7 +145,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Wake};
 
-    use futures_util::FutureExt as _;
     use tokio::sync::Semaphore;
 
     use super::*;

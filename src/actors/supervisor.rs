@@ -34,7 +34,7 @@ pub(crate) enum SupervisorMsg {
     // Asked by the app.
     /// Everybody's address.
     Introduce { reply: RpcReplyPort<Neighbours> },
-    /// Finish what is under way and make it durable. No session is left by now.
+    /// Finish what is under way and make it durable. No session has a socket by now.
     Drain { reply: RpcReplyPort<()> },
 
     // Asked by `Chat`.

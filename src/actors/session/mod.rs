@@ -23,11 +23,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::conversation::{ConversationMsg, Publication};
 use super::supervisor::SupervisorMsg;
-use super::{Ask, Neighbours, tell};
+use super::{Ask, Neighbours, answer, tell};
 use crate::wire::event::{self, Event, TypingUser, UserTyping};
 use crate::wire::reply::Joined;
 use attachment::{Filling, Resumption, SessionKey, Socket};
-use outbox::{MergeKey, Outbox};
+use outbox::{Answer, MergeKey, Outbox};
 use subscriptions::{Subscriptions, Typist};
 use unproven::Unproven;
 
@@ -192,8 +192,13 @@ impl Actor for Session {
 }
 
 impl State {
-    fn push(&self, event: Arc<Event>, key: Option<MergeKey>) {
-        self.outbox.push(event, key, false);
+    /// Puts an event in line that carries no message. It may stand for one that did.
+    fn push(&mut self, event: Arc<Event>, key: Option<MergeKey>) {
+        let pushed = self.outbox.push(event, key, false);
+        let carried = pushed.instead_of.and_then(|n| self.unproven.withdraw(n));
+        if let Some((conversation, seq)) = carried {
+            self.unproven.sent(pushed.number, conversation, seq);
+        }
     }
 
     /// The joining rule: the messages themselves, or that the conversation has moved.
@@ -225,9 +230,8 @@ impl State {
         let last = news.messages.last().filter(|last| last.sender != self.user);
         let event = Arc::clone(news.updated(side));
         let pushed = self.outbox.push(event, key, last.is_some());
-        let older = pushed
-            .instead_of
-            .and_then(|number| self.unproven.withdraw(number));
+        let older = pushed.instead_of.and_then(|n| self.unproven.withdraw(n));
+        let older = older.map(|(_, seq)| seq);
         if let Some(seq) = last.map(|last| last.seq).max(older) {
             self.unproven.sent(pushed.number, news.conversation, seq);
         }
@@ -256,12 +260,13 @@ impl State {
         self.hide(hidden);
         if self.socket.is(attachment) {
             let myself = myself.clone();
+            let reply = ask.leave();
             let answer = Box::new(move |number| {
-                if !ask.settle(Ok(answer)) {
+                if reply.send(Ok(answer)).is_err() {
                     tell(&myself, SessionMsg::Unwanted { number });
                 }
             });
-            let number = self.outbox.place(answer, carries.is_some());
+            let number = self.place(answer, carries.is_some());
             if let Some(seq) = carries {
                 self.unproven.answered(number, conversation_id, seq);
             }
@@ -276,13 +281,22 @@ impl State {
         let payload = event::Conversation { conversation_id };
         self.typed_in.remove(&conversation_id);
         if self.socket.is(attachment) {
-            let answer = Box::new(move |_| ask.answer(Ok(())));
-            self.outbox.place(answer, false);
+            let reply = ask.leave();
+            self.place(Box::new(move |_| answer(reply, Ok(()))), false);
         }
         self.push(Arc::new(Event::new("left_conversation", &payload)), None);
     }
 
-    fn hide(&self, hidden: Vec<Typist>) {
+    /// Gives an answer its place among the events; its number there.
+    fn place(&mut self, answer: Answer, prove: bool) -> u64 {
+        let placed = self.outbox.place(answer, prove);
+        if let Some(dropped) = placed.instead_of {
+            self.unproven.withdraw(dropped);
+        }
+        placed.number
+    }
+
+    fn hide(&mut self, hidden: Vec<Typist>) {
         for Typist {
             conversation,
             user,

@@ -50,17 +50,20 @@ pub struct Taken {
     pub up_to: u64,
     /// Whether the session asks for a ping soon that proves what was taken.
     pub prove: bool,
+    /// Whether more waits than was asked for.
+    pub more: bool,
 }
 
 /// Lets go of an answer that was held back until everything before it was taken; told its number.
 pub(crate) type Answer = Box<dyn FnOnce(u64) + Send>;
 
-/// Where an event stands in line.
+/// Where an event or an answer stands in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
     /// Its number.
     pub(crate) number: u64,
-    /// The number of the event with the same key that it stands for, if that was not taken yet.
+    /// The number of the event with the same key that it stands for, if that was not taken yet;
+    /// of an answer, the number of the one that it replaced.
     pub(crate) instead_of: Option<u64>,
 }
 
@@ -94,11 +97,11 @@ impl Outbox {
     }
 
     /// Gives an answer its place in line, so that it comes after what was pushed before it and
-    /// before what comes later.
-    pub(crate) fn place(&self, answer: Answer, prove: bool) -> u64 {
-        let number = self.lock().place(answer, prove);
+    /// before what comes later. It is the only one there: an older one that still waits is dropped.
+    pub(crate) fn place(&self, answer: Answer, prove: bool) -> Pushed {
+        let pushed = self.lock().place(answer, prove);
         self.changed.notify_one();
-        number
+        pushed
     }
 
     /// Ends the session: what waits is dropped and nothing more is taken in.

@@ -110,7 +110,8 @@ impl Queue {
     /// Puts `event` last in line. What is kept makes room for it; if that is not enough, the line
     /// closes.
     pub(super) fn push(&mut self, event: Arc<Event>, key: Option<MergeKey>, prove: bool) -> Pushed {
-        let instead_of = key.and_then(|key| self.merge(key));
+        let merged = key.and_then(|key| self.merge(key));
+        let prove = prove || merged.is_some_and(|(_, proves)| proves);
         self.waiting += event.frame().len();
         if self.waiting > self.bytes_max {
             self.close();
@@ -119,12 +120,16 @@ impl Queue {
             self.forget(1);
         }
         let number = self.append(Entry::Event { event, key, prove });
+        let instead_of = merged.map(|(number, _)| number);
         Pushed { number, instead_of }
     }
 
-    /// Puts `answer` last in line.
-    pub(super) fn place(&mut self, answer: Answer, prove: bool) -> u64 {
-        self.append(Entry::Answer { answer, prove })
+    /// Puts `answer` last in line, instead of one that still waits there: a socket asks for one
+    /// after the other, so whoever asked for that has given up.
+    pub(super) fn place(&mut self, answer: Answer, prove: bool) -> Pushed {
+        let instead_of = self.drop_answers();
+        let number = self.append(Entry::Answer { answer, prove });
+        Pushed { number, instead_of }
     }
 
     fn append(&mut self, entry: Entry) -> u64 {
@@ -138,24 +143,39 @@ impl Queue {
         self.last
     }
 
-    /// Takes out the waiting event that has `key`; the one to come stands for it.
-    fn merge(&mut self, key: MergeKey) -> Option<u64> {
+    /// Takes out the waiting event that has `key`; the one to come stands for it. Its number, and
+    /// whether a ping was to prove it.
+    fn merge(&mut self, key: MergeKey) -> Option<(u64, bool)> {
         if self.closed {
             return None;
         }
         let older = self.newest.insert(key, self.last + 1)?;
         let place = self.slots.binary_search_by_key(&older, |slot| slot.number);
-        self.empty(place.ok()?);
+        let emptied = self.empty(place.ok()?);
         self.close_ranks();
-        Some(older)
+        let proves = matches!(emptied, Some(Entry::Event { prove: true, .. }));
+        Some((older, proves))
     }
 
     /// Leaves a hole where an event waits, or an answer.
-    fn empty(&mut self, place: usize) {
-        if let Some(entry) = self.slots[place].entry.take() {
-            self.waiting -= entry.bytes();
-            self.holes += 1;
+    fn empty(&mut self, place: usize) -> Option<Entry> {
+        let entry = self.slots[place].entry.take()?;
+        self.waiting -= entry.bytes();
+        self.holes += 1;
+        Some(entry)
+    }
+
+    /// Drops the answers that wait; the number of the last one.
+    fn drop_answers(&mut self) -> Option<u64> {
+        let mut dropped = None;
+        for place in self.cursor()..self.slots.len() {
+            if matches!(self.slots[place].entry, Some(Entry::Answer { .. })) {
+                drop(self.empty(place));
+                dropped = Some(self.slots[place].number);
+            }
         }
+        self.close_ranks();
+        dropped
     }
 
     /// Takes what waits, about `bytes_max` bytes of it, up to the next answer.
@@ -195,6 +215,7 @@ impl Queue {
             }
         }
         taken.up_to = self.taken;
+        taken.more = place < self.slots.len();
         self.rest();
         taken
     }
@@ -231,12 +252,7 @@ impl Queue {
 
     /// Its socket is gone: nobody waits for the answers in line. The last entry that was taken.
     pub(super) fn detach(&mut self) -> u64 {
-        for place in self.cursor()..self.slots.len() {
-            if matches!(self.slots[place].entry, Some(Entry::Answer { .. })) {
-                self.empty(place);
-            }
-        }
-        self.close_ranks();
+        self.drop_answers();
         self.taken
     }
 
@@ -285,7 +301,7 @@ impl Queue {
             let (number, is_state) = (*number, key.is_state());
             match self.newest.entry(*key) {
                 Newest::Vacant(none) => drop(none.insert(number)),
-                Newest::Occupied(_) if is_state => self.empty(place),
+                Newest::Occupied(_) if is_state => drop(self.empty(place)),
                 Newest::Occupied(_) => {}
             }
         }

@@ -58,7 +58,7 @@ fn of_events_with_one_key_the_newest_counts_at_its_own_place() {
 fn an_answer_comes_after_what_was_before_it_and_before_what_comes_later() {
     let mut queue = queue();
     queue.push(event(1), None, false);
-    let number = queue.place(Box::new(|_| {}), true);
+    let number = queue.place(Box::new(|_| {}), true).number;
     queue.push(event(2), None, false);
     let first = queue.take(1_000);
     assert_eq!(
@@ -67,6 +67,32 @@ fn an_answer_comes_after_what_was_before_it_and_before_what_comes_later() {
     );
     assert!(first.answer.is_some());
     assert_eq!(numbers(&queue.take(1_000)), [2]);
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_any_more_makes_room_for_the_next() {
+    let mut queue = queue();
+    queue.push(event(1), None, false);
+    let held = Arc::new(());
+    let holds = Arc::clone(&held);
+    let older = queue.place(Box::new(move |_| drop(holds)), true);
+    assert_eq!(older.instead_of, None);
+    let newer = queue.place(Box::new(|_| {}), false);
+    assert_eq!(newer.instead_of, Some(older.number));
+    assert_eq!(Arc::strong_count(&held), 1, "what it held is let go");
+    let taken = queue.take(1_000);
+    assert_eq!((taken.up_to, taken.answer.is_some()), (newer.number, true));
+    assert!(queue.place(Box::new(|_| {}), false).instead_of.is_none());
+}
+
+#[test]
+fn an_event_that_stands_for_another_is_proven_as_soon() {
+    let mut queue = queue();
+    queue.push(event(1), STATUS, true);
+    queue.push(event(2), STATUS, false);
+    assert!(queue.take(1_000).prove);
+    queue.push(event(3), STATUS, false);
+    assert!(!queue.take(1_000).prove);
 }
 
 #[test]

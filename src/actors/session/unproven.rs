@@ -21,7 +21,7 @@ struct Sent {
 }
 
 impl Unproven {
-    /// Beyond this many, a position waits for the proof of a later entry.
+    /// Beyond this many, a position waits for the proof of a later entry of its conversation.
     const MOST: usize = 4_096;
 
     /// The event at the entry `number` carries `seq`.
@@ -45,14 +45,12 @@ impl Unproven {
     }
 
     fn add(&mut self, sent: Sent) {
-        let full = self.sent.len() >= Self::MOST;
-        let same = |last: &&mut Sent| {
-            (last.conversation, last.by_answer) == (sent.conversation, sent.by_answer)
-        };
-        match self.sent.back_mut().filter(|_| full).filter(same) {
-            Some(last) => *last = sent,
-            None => self.sent.push_back(sent),
+        if self.sent.len() >= Self::MOST {
+            let kind = |sent: &Sent| (sent.conversation, sent.by_answer);
+            let older = self.sent.iter().rposition(|one| kind(one) == kind(&sent));
+            older.and_then(|place| self.sent.remove(place));
         }
+        self.sent.push_back(sent);
     }
 
     /// No answer after the entry `number` will be sent, or sent again: what they carried.
@@ -62,9 +60,10 @@ impl Unproven {
     }
 
     /// The entry `number` will not be written: the position that it carried.
-    pub(super) fn withdraw(&mut self, number: u64) -> Option<Seq> {
+    pub(super) fn withdraw(&mut self, number: u64) -> Option<(ConversationId, Seq)> {
         let place = self.sent.binary_search_by_key(&number, |sent| sent.number);
-        Some(self.sent.remove(place.ok()?)?.seq)
+        let sent = self.sent.remove(place.ok()?)?;
+        Some((sent.conversation, sent.seq))
     }
 
     /// The highest position of each conversation that is proven by everything up to `up_to`.
@@ -111,7 +110,7 @@ mod tests {
         unproven.sent(3, one, Seq(10));
         unproven.sent(5, one, Seq(11));
         assert_eq!(unproven.withdraw(4), None);
-        assert_eq!(unproven.withdraw(5), Some(Seq(11)));
+        assert_eq!(unproven.withdraw(5), Some((one, Seq(11))));
         assert_eq!(unproven.proven(9), [(one, Seq(10))]);
     }
 
@@ -138,5 +137,11 @@ mod tests {
         assert_eq!(unproven.sent.len(), Unproven::MOST);
         let proven = unproven.proven(u64::MAX);
         assert_eq!(proven, [(ConversationId(1), Seq(99_999))]);
+        for n in 1..20_000_u64 {
+            let conversation = ConversationId(n.cast_signed() % 2);
+            unproven.sent(n, conversation, Seq(n.cast_signed()));
+        }
+        assert_eq!(unproven.sent.len(), Unproven::MOST);
+        assert_eq!(unproven.proven(u64::MAX).len(), 2);
     }
 }
