@@ -24,7 +24,7 @@ pub(crate) async fn answers_others(server: &TestServer, other: &mut Socket) {
 }
 
 /// A payload of packets.
-fn payload(packets: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn payload(packets: impl IntoIterator<Item = String>) -> String {
     let packets: Vec<String> = packets.into_iter().collect();
     packets.join(&SEPARATOR.to_string())
 }

@@ -1,13 +1,17 @@
 //! Socket.IO: getting in, and packets that no stock client sends.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use duologue::config::Config;
 use serde_json::{Value, json};
 
-use crate::engineio::answers_others;
+use crate::engineio::{answers_others, payload};
 use crate::harness::answer::{check_message, has_keys};
-use crate::harness::arrival::Transport;
+use crate::harness::arrival::{End, Transport};
 use crate::harness::dial::Dial;
+use crate::harness::requests::Requests;
 use crate::harness::server::TestServer;
 use crate::harness::socket::{Socket, Ticket};
 use crate::tokens::bad_tokens;
@@ -51,6 +55,57 @@ async fn a_bad_token_is_refused_and_the_connection_stays_for_another(transport: 
     enter(&mut socket, &ana.token).await;
     socket.round_trip().await;
     answers_others(&server, &mut bens).await;
+}
+
+/// A stock client that is refused in a `CONNECT_ERROR` never tries again.
+async fn who_cannot_be_taken_now_is_disconnected_to_come_back(transport: Transport) {
+    let commands_max = Arc::new(AtomicUsize::new(1_000));
+    let most = Arc::clone(&commands_max);
+    let change = move |config: &mut Config| {
+        config.limits.commands_max = most.load(Ordering::Relaxed);
+    };
+    let mut server = TestServer::with(change).await;
+    let [ana] = server.people(["Ana"]).await;
+    commands_max.store(0, Ordering::Relaxed);
+    server.restart().await;
+
+    let mut socket = nobody(&server, transport).await;
+    socket.text(&format!("40{}", json!({"token": ana.token})));
+    let end = match transport {
+        Transport::Polling => End::Packet,
+        _ => End::Code(1013),
+    };
+    assert_eq!(socket.end().await, end);
+}
+
+#[tokio::test]
+async fn answers_do_not_pile_up_for_who_does_not_poll() {
+    let server = TestServer::start().await;
+    let session = Requests::open(&server.door).await;
+    let connects = (0..100).map(|number| format!("40/{number},"));
+    let mut posting = std::pin::pin!(session.post(payload(connects)));
+    let others = async {
+        for _ in 0..20 {
+            assert_eq!(server.door.get("/health/ready").await.status, 200);
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = &mut posting => panic!("all of it was read: {answer:?}"),
+        () = others => {}
+    }
+    let polling = async {
+        let mut refused = 0;
+        while refused < 100 {
+            let packets = session.packets().await;
+            assert!(packets.len() < 50, "{}", packets.len());
+            refused += packets.len();
+        }
+        refused
+    };
+    let (answer, refused) = tokio::join!(posting, polling);
+    answer.says_ok();
+    assert_eq!(refused, 100, "none is lost");
 }
 
 async fn a_token_may_come_in_the_header(transport: Transport) {
@@ -323,6 +378,7 @@ async fn who_left_may_enter_again_on_the_same_connection(transport: Transport) {
 
 over_socketio!(
     a_bad_token_is_refused_and_the_connection_stays_for_another,
+    who_cannot_be_taken_now_is_disconnected_to_come_back,
     a_token_may_come_in_the_header,
     who_does_not_enter_in_time_is_disconnected,
     before_one_has_entered_anything_else_ends_the_connection,

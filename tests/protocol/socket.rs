@@ -7,7 +7,9 @@ use duologue::chat::Ending;
 use duologue::config::Limits;
 use duologue::transport::connection::{Frame, Output, Source, Why, Work};
 use duologue::transport::engineio::Service;
-use duologue::transport::socketio::{Admission, Connection, Event, Namespaces, Refusal, packet};
+use duologue::transport::socketio::{
+    Admission, Connection, Denial, Event, Namespaces, Refusal, packet,
+};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -38,10 +40,10 @@ impl Namespaces for Rooms {
             if is_known {
                 return Ok((json!({"sid": duologue::wire::id::random()}), auth));
             }
-            Err(Refusal {
+            Err(Denial::Refused(Refusal {
                 message: "Invalid namespace".to_owned(),
                 data: None,
-            })
+            }))
         })
     }
 

@@ -276,7 +276,9 @@ impl Carrier for Link {
     async fn close(mut self, end: End) {
         match end {
             End::Closed(_) => self.answer_last_poll(packet::NOOP).await,
-            End::Refused(Why::RESTART) => self.answer_last_poll(packet::CLOSE).await,
+            End::Refused(Why::RESTART | Why::TRY_AGAIN) => {
+                self.answer_last_poll(packet::CLOSE).await;
+            }
             End::Refused(_) => self.answer_poll(packet::CLOSE),
             End::Lost => {}
         }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Admission, Connection, Event, Namespaces, Refusal, packet};
+use super::{Admission, Connection, Denial, Event, Namespaces, Refusal, packet};
 use crate::chat::{Chat, Comeback, Ending, Session};
 use crate::error::ChatError;
 use crate::transport::Gateway;
@@ -66,13 +66,12 @@ impl Namespaces for Chats {
                 message: "Invalid namespace".to_owned(),
                 data: Some(json!({"code": code})),
             };
-            return Box::pin(async { Err(refusal) });
+            return Box::pin(async { Err(Denial::Refused(refusal)) });
         }
         let chat = self.gateway.chat.clone();
-        let auth = auth.map_or(Ok(Value::Null), |auth| check::parse(auth.get().as_bytes()));
-        let bearer = self.bearer.clone();
+        let auth = Auth::parse(auth, self.bearer.as_deref());
         Box::pin(async move {
-            let session = open(&chat, auth?, bearer).await?;
+            let session = open(&chat, auth?).await?;
             let key = session.key();
             let greeting = key.map(|key| json!({"sid": key.sid, "pid": key.pid}));
             Ok((greeting.unwrap_or_default(), session))
@@ -157,17 +156,33 @@ impl Source for Chats {
     }
 }
 
-/// The session of whoever `auth` says that they are, or the header.
-async fn open(chat: &Chat, auth: Value, bearer: Option<String>) -> Result<Session, ChatError> {
-    let text = |field| auth.get(field).and_then(Value::as_str);
-    let token = text("token").or(bearer.as_deref());
-    let caller = chat.authenticate(token.unwrap_or_default()).await?;
-    let comeback = text("pid").map(|pid| Comeback {
-        pid: pid.to_owned(),
-        // No event has the number 0, so what is no number matches none.
-        offset: text("offset").map(|offset| offset.parse().unwrap_or(0)),
-    });
-    chat.open_recoverable(caller, comeback).await
+/// What a client says of itself as it enters.
+struct Auth {
+    token: String,
+    comeback: Option<Comeback>,
+}
+
+impl Auth {
+    /// Reads the payload of CONNECT. The token may also stand in `bearer`.
+    fn parse(payload: Option<&RawValue>, bearer: Option<&str>) -> Result<Self, ChatError> {
+        let payload =
+            payload.map_or(Ok(Value::Null), |auth| check::parse(auth.get().as_bytes()))?;
+        let text = |field| payload.get(field).and_then(Value::as_str);
+        Ok(Self {
+            token: text("token").or(bearer).unwrap_or_default().to_owned(),
+            comeback: text("pid").map(|pid| Comeback {
+                pid: pid.to_owned(),
+                // No event has the number 0, so what is no number matches none.
+                offset: text("offset").map(|offset| offset.parse().unwrap_or(0)),
+            }),
+        })
+    }
+}
+
+/// The session of whoever `auth` says that they are.
+async fn open(chat: &Chat, auth: Auth) -> Result<Session, ChatError> {
+    let caller = chat.authenticate(&auth.token).await?;
+    chat.open_recoverable(caller, auth.comeback).await
 }
 
 fn command(event: &Event<'_>) -> Result<Command, ChatError> {
@@ -181,11 +196,14 @@ fn command(event: &Event<'_>) -> Result<Command, ChatError> {
     Command::from_event(&event.name, data)
 }
 
-impl From<ChatError> for Refusal {
+impl From<ChatError> for Denial {
     fn from(error: ChatError) -> Self {
-        Self {
-            message: error.to_string(),
-            data: Some(json!({"code": error.code()})),
+        match error {
+            ChatError::Overloaded | ChatError::Internal => Self::NotNow,
+            error => Self::Refused(Refusal {
+                message: error.to_string(),
+                data: Some(json!({"code": error.code()})),
+            }),
         }
     }
 }
@@ -204,6 +222,10 @@ impl Dialect for SocketIo {
 
     fn event(event: &event::Event) -> Bytes {
         event.socketio().clone()
+    }
+
+    fn wants_answer(target: &Target) -> bool {
+        target.id.is_some()
     }
 
     fn answer(target: &Target, answer: Answer) -> Option<Bytes> {

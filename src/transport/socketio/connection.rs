@@ -7,10 +7,13 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::packet::{self, Kind, Packet};
-use super::{Admission, Event, Namespaces};
+use super::{Admission, Denial, Event, Namespaces};
 use crate::chat::Ending;
 use crate::config::Limits;
 use crate::transport::connection::{Frame, Handler, Message, Output, Source, Why, Work};
+
+/// How many answers to CONNECT may wait for a client that does not poll.
+const REPLIES_MAX: usize = 16;
 
 /// One connection.
 pub struct Connection<N: Namespaces> {
@@ -25,6 +28,8 @@ pub struct Connection<N: Namespaces> {
     replies: Vec<Frame>,
     /// Until when it must be in somewhere.
     deadline: Option<Instant>,
+    /// Whether it was sent away, to come back later.
+    denied: bool,
 }
 
 struct Incomplete {
@@ -47,6 +52,7 @@ impl<N: Namespaces> Connection<N> {
             incomplete: None,
             replies: Vec::new(),
             deadline,
+            denied: false,
         }
     }
 
@@ -92,7 +98,11 @@ impl<N: Namespaces> Connection<N> {
                 self.entered.push(namespace);
                 reply
             }
-            Err(refusal) => packet::connect_error(&namespace, &refusal),
+            Err(Denial::Refused(refusal)) => packet::connect_error(&namespace, &refusal),
+            Err(Denial::NotNow) => {
+                self.denied = true;
+                return;
+            }
         };
         self.replies.push(Frame::Text(reply));
     }
@@ -148,7 +158,8 @@ impl<N: Namespaces> Handler for Connection<N> {
 
 impl<N: Namespaces> Source for Connection<N> {
     fn has_room(&self) -> bool {
-        self.entering.is_none() && self.namespaces.has_room()
+        let may_reply = self.replies.len() < REPLIES_MAX;
+        self.entering.is_none() && may_reply && self.namespaces.has_room()
     }
 
     async fn ready(&mut self) {
@@ -188,6 +199,7 @@ impl<N: Namespaces> Source for Connection<N> {
     fn over(&self) -> Option<Why> {
         let is_late = |deadline| self.entering.is_none() && deadline <= Instant::now();
         match self.deadline {
+            _ if self.denied => Some(Why::TRY_AGAIN),
             Some(deadline) if is_late(deadline) => Some(Why::TOO_LATE),
             _ => self.namespaces.over(),
         }

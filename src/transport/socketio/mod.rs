@@ -43,7 +43,17 @@ pub trait Namespaces: Source {
 }
 
 /// What CONNECT is answered with, and who is let in; or why not.
-pub type Admission<C> = Result<(Value, C), Refusal>;
+pub type Admission<C> = Result<(Value, C), Denial>;
+
+/// Why somebody is not let in.
+#[derive(Debug)]
+pub enum Denial {
+    /// They are told so, and a stock client never tries again.
+    Refused(Refusal),
+    /// The server cannot take them at the moment: the connection ends, and a stock client comes
+    /// back by itself.
+    NotNow,
+}
 
 /// An event of a client.
 #[derive(Debug)]
@@ -58,7 +68,7 @@ pub struct Event<'a> {
     pub attachments: Vec<Bytes>,
 }
 
-/// Why somebody is not let in (`CONNECT_ERROR`).
+/// What somebody is told who is not let in (`CONNECT_ERROR`).
 #[derive(Debug, Serialize)]
 pub struct Refusal {
     /// One sentence for a person.
