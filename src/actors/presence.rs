@@ -8,9 +8,9 @@
 //! leaves nobody online. If it dies, the supervisor ends the process.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use entities::ids::{ConversationId, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -55,6 +55,8 @@ pub(crate) enum PresenceMsg {
         user: UserId,
         peers: Option<Vec<UserId>>,
     },
+    /// It is time to ask again who shares a conversation with `user`.
+    PeersWanted { user: UserId },
     // Asked by the supervisor.
     /// The process ends: note when those who are here were seen last.
     Drain { reply: RpcReplyPort<()> },
@@ -94,12 +96,15 @@ struct Present {
     /// Sessions that count, those in their grace included.
     sessions: usize,
     chosen: Status,
-    typed_in: Vec<ConversationId>,
+    typed_in: BTreeSet<ConversationId>,
 }
 
 /// How many look-ups of peers may be under way: when thousands come back at once, the database
 /// has others to serve too.
 const ASKING_MAX: usize = 2;
+
+/// How long to wait after a look-up that failed.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Actor for Presence {
     type Msg = PresenceMsg;
@@ -129,7 +134,10 @@ impl Actor for Presence {
             } => self.left(&myself, state, user, how, typed_in),
             PresenceMsg::Choose { user, chosen, ask } => self.choose(state, user, chosen, ask),
             PresenceMsg::GraceRings => self.grace_rings(&myself, state),
-            PresenceMsg::PeersFound { user, peers } => self.peers_found(state, user, peers),
+            PresenceMsg::PeersFound { user, peers } => {
+                self.peers_found(&myself, state, user, peers);
+            }
+            PresenceMsg::PeersWanted { user } => state.to_ask.push_back(user),
             PresenceMsg::Drain { reply } => {
                 for user in state.present.keys() {
                     self.note_last_seen(*user);
@@ -154,7 +162,7 @@ impl Presence {
         let present = Present {
             sessions: 1,
             chosen,
-            typed_in: Vec::new(),
+            typed_in: BTreeSet::new(),
         };
         state.present.insert(person.id, present);
         self.show(state, person.id, chosen);
@@ -276,8 +284,19 @@ impl Presence {
 
     /// Tells the peers what `user` is *now*: changes that came while they were looked up are told
     /// as one, in the right order, or not at all when nothing is left of them.
-    fn peers_found(&self, state: &mut State, user: UserId, peers: Option<Vec<UserId>>) {
+    fn peers_found(
+        &self,
+        myself: &ActorRef<PresenceMsg>,
+        state: &mut State,
+        user: UserId,
+        peers: Option<Vec<UserId>>,
+    ) {
         state.asking -= 1;
+        let Some(peers) = peers else {
+            // Whoever still shows the old state must hear of the new one all the same.
+            myself.send_after(ASK_AGAIN, move || PresenceMsg::PeersWanted { user });
+            return;
+        };
         let Some(known) = state.telling.remove(&user) else {
             return;
         };
@@ -292,7 +311,7 @@ impl Presence {
             last_seen_at,
         };
         let event = Arc::new(Event::new("user_status_changed", &payload));
-        for peer in peers.unwrap_or_default() {
+        for peer in peers {
             for session in self.directory.sessions(peer) {
                 let notice = Notice {
                     event: Arc::clone(&event),

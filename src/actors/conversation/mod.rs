@@ -192,6 +192,9 @@ impl Actor for Conversation {
         let fence = |reply| JournalMsg::Fence { reply };
         neighbours.journal.call(fence, None).await?;
         state.room = Room::load(state.start.id, neighbours).await?;
+        if let Some(room) = &state.room {
+            room.tell_nobody_types();
+        }
         for msg in left {
             state.handle(&myself, msg)?;
         }
@@ -238,7 +241,10 @@ impl State {
         match fate {
             Fate::GoesOn => {}
             Fate::Retires => self.retire(myself),
-            Fate::IsUnsure => return Err("the outcome of a commit is unknown".into()),
+            Fate::IsUnsure => {
+                room.tell_nobody_types();
+                return Err("the outcome of a commit is unknown".into());
+            }
         }
         Ok(())
     }

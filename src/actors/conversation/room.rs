@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use entities::ids::{ConversationId, Pair, Seq, UserId};
 use ractor::ActorRef;
-use serde_json::value::RawValue;
 
 use super::marks::{Marks, Position, Read};
 use super::publication::{encode, view};
-use super::timeline::{TailLimits, Timeline, Verdict};
+use super::settling::judged;
+use super::timeline::{TailLimits, Timeline};
 use super::typing::{Ring, Typing};
 use super::{Caught, Context, ConversationMsg, Page, Pages};
 use crate::actors::session::outbox::MergeKey;
@@ -323,6 +323,14 @@ impl Room {
         }
     }
 
+    /// Ends whatever typing the two are shown; also what an actor before this one told, which
+    /// failed and could not end it.
+    pub(super) fn tell_nobody_types(&self) {
+        for side in [0, 1] {
+            self.tell_typing(side, false);
+        }
+    }
+
     fn went_away(&mut self, user: UserId) {
         if let Ok(side) = self.side(user) {
             self.stop_typing(side);
@@ -374,21 +382,4 @@ impl Room {
             tell(&session, msg());
         }
     }
-}
-
-/// What a send is answered.
-pub(super) fn judged(
-    verdict: &Verdict,
-    encode: impl FnOnce(&Message) -> Arc<RawValue>,
-) -> Result<Sent, ChatError> {
-    let (message, fresh) = match verdict {
-        Verdict::Stored(message) => (message, true),
-        Verdict::Known(message) => (message, false),
-        Verdict::Clash => {
-            let why = "This client_message_id was used for another content.";
-            return Err(ChatError::Conflict(why));
-        }
-    };
-    let message = encode(message);
-    Ok(Sent { message, fresh })
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use ractor::ActorRef;
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::marks::{Move, OwnSends, Read};
 use super::publication::{Publication, Published, encode, updated};
-use super::room::{Fate, Room, judged};
+use super::room::{Fate, Room};
 use super::timeline::{BatchLimits, Verdict};
 use super::{Context, ConversationMsg};
 use crate::actors::journal::{JournalMsg, Outcome};
@@ -228,4 +229,21 @@ impl Room {
             }));
         }
     }
+}
+
+/// What a send is answered.
+pub(super) fn judged(
+    verdict: &Verdict,
+    encode: impl FnOnce(&Message) -> Arc<RawValue>,
+) -> Result<Sent, ChatError> {
+    let (message, fresh) = match verdict {
+        Verdict::Stored(message) => (message, true),
+        Verdict::Known(message) => (message, false),
+        Verdict::Clash => {
+            let why = "This client_message_id was used for another content.";
+            return Err(ChatError::Conflict(why));
+        }
+    };
+    let message = encode(message);
+    Ok(Sent { message, fresh })
 }

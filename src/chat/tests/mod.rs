@@ -1,9 +1,11 @@
 //! What the sockets cannot show: actors that fail, and actors that take leave.
 
 mod client;
+mod failures;
 mod recovery;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use entities::ids::{ConversationId, Pair, Seq, UserId};
 use ractor::rpc::CallResult;
@@ -74,7 +76,7 @@ impl Lab {
 
     async fn begin(&self, content: &str) -> Pending<Sent> {
         let draft = Draft {
-            content: content.to_owned(),
+            content: content.into(),
             client_message_id: None,
         };
         let begun = self.chat.begin_send(&self.ana, self.id, draft).await;
@@ -98,7 +100,7 @@ impl Lab {
             .expect("read");
         messages
             .into_iter()
-            .map(|message| message.content)
+            .map(|message| message.content.to_string())
             .collect()
     }
 
@@ -183,7 +185,7 @@ async fn what_a_retired_conversation_could_not_handle_its_successor_does_in_orde
 async fn a_conversation_that_is_not_there_is_not_kept_awake() {
     let lab = Lab::start().await;
     let draft = Draft {
-        content: "hi".to_owned(),
+        content: "hi".into(),
         client_message_id: None,
     };
     let nowhere = ConversationId(99);
@@ -215,8 +217,8 @@ async fn a_conversation_that_is_not_there_is_not_kept_awake() {
 async fn a_key_older_than_memory_is_known_and_holds_up_nobody() {
     let lab = Lab::start().await;
     let keyed = |content: &str| Draft {
-        content: content.to_owned(),
-        client_message_id: Some("key".to_owned()),
+        content: content.into(),
+        client_message_id: Some("key".into()),
     };
     let first = lab.chat.send(&lab.ana, lab.id, keyed("first")).await;
     assert_eq!(seq(first), 1);
@@ -255,7 +257,7 @@ async fn a_page_never_runs_ahead_of_its_head() {
         conversation: lab.id,
         seq: Seq(21),
         sender: lab.ana.id(),
-        content: "ahead".to_owned(),
+        content: "ahead".into(),
         client_message_id: None,
         created_at: 0,
     };
