@@ -39,14 +39,6 @@ impl App {
         let address = listener
             .local_addr()
             .context("the listener has no address")?;
-        if let Some(directory) = &config.web_root {
-            let there = directory.is_dir();
-            anyhow::ensure!(
-                there,
-                "the web root {} is no directory",
-                directory.display()
-            );
-        }
         let limits = Arc::new(config.limits.clone());
         let options = StoreOptions {
             readers: limits.readers_max,

@@ -192,9 +192,9 @@ fn message_view(message: Message, sender: &Person, reader: &Marks) -> MessageVie
         seq: message.seq,
         sender_id: message.sender,
         sender_name: sender.name.to_string().into(),
-        content: message.content.into(),
+        content: message.content.to_string().into(),
         r#type: "text",
-        client_message_id: message.client_message_id.map(Into::into),
+        client_message_id: message.client_message_id.map(|id| id.to_string().into()),
         is_read: reader.read >= message.seq,
         created_at: Timestamp(message.created_at),
     }

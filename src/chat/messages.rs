@@ -3,11 +3,22 @@
 use entities::ids::{ConversationId, MAX_SAFE_INTEGER, Seq};
 
 use super::accounts::PAGE_MAX;
+use ractor::MessagingErr;
+
 use super::{Caller, Chat, Pending};
 use crate::actors::conversation::{ConversationMsg, Page, Pages, view};
 use crate::error::ChatError;
 use crate::wire::command::{Draft, Query};
 use crate::wire::reply::{History, NumberedPage, ReadMark, Sent, Typing};
+
+/// Why a send was not begun at once.
+#[derive(Debug)]
+pub enum NotBegun {
+    /// Its conversation has to be woken first. Here is the draft again.
+    Asleep(Draft),
+    /// For this reason.
+    Refused(ChatError),
+}
 
 impl Chat {
     /// Begins to send a message. When this returns, the message has its place in the order; the
@@ -27,6 +38,30 @@ impl Chat {
         let by = caller.id();
         let question = |ask| ConversationMsg::Send { by, draft, ask };
         self.begin(conversation, question).await
+    }
+
+    /// [`Chat::begin_send`] without waiting: only if the conversation is awake.
+    ///
+    /// # Errors
+    /// [`NotBegun::Asleep`] gives the draft back, for [`Chat::begin_send`].
+    pub fn begin_send_awake(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        draft: Draft,
+    ) -> Result<Pending<Sent>, NotBegun> {
+        let by = caller.id();
+        let Some(actor) = self.awake(conversation) else {
+            return Err(NotBegun::Asleep(draft));
+        };
+        let (ask, pending) = self.ask().map_err(NotBegun::Refused)?;
+        match actor.cast(ConversationMsg::Send { by, draft, ask }) {
+            Ok(()) => Ok(pending),
+            Err(MessagingErr::SendErr(ConversationMsg::Send { draft, .. })) => {
+                Err(NotBegun::Asleep(draft))
+            }
+            Err(_) => Err(NotBegun::Refused(ChatError::Overloaded)),
+        }
     }
 
     /// Sends a message: [`Chat::begin_send`] and its answer.

@@ -10,12 +10,15 @@ mod conversations;
 mod messages;
 mod sessions;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use entities::ids::{ConversationId, UserId};
-use ractor::{MessagingErr, RpcReplyPort};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use ractor::{ActorRef, MessagingErr, RpcReplyPort};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::actors::conversation::ConversationMsg;
@@ -27,6 +30,7 @@ use crate::error::ChatError;
 
 pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
+pub use messages::NotBegun;
 pub use sessions::{Comeback, Session};
 
 /// The chat. Clones are the same chat.
@@ -61,21 +65,47 @@ impl Caller {
 /// A command that is under way: its place in the order is taken.
 #[derive(Debug)]
 pub struct Pending<T> {
-    port: tokio::sync::oneshot::Receiver<Result<T, ChatError>>,
-    time: Duration,
+    port: oneshot::Receiver<Result<T, ChatError>>,
+    until: Instant,
 }
 
 impl<T> Pending<T> {
+    /// An answer to come, for tests of those who wait.
+    #[cfg(test)]
+    pub(crate) fn of(port: oneshot::Receiver<Result<T, ChatError>>, until: Instant) -> Self {
+        Self { port, until }
+    }
+
     /// Waits for the answer.
     ///
     /// # Errors
     /// What the use case says; [`ChatError::Overloaded`] when whoever should answer has failed,
     /// or takes too long. What was asked may then have been done, or be done yet.
-    pub async fn answer(self) -> Result<T, ChatError> {
-        match tokio::time::timeout(self.time, self.port).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(ChatError::Overloaded),
+    pub async fn answer(mut self) -> Result<T, ChatError> {
+        let until = self.until.into();
+        let answer = tokio::time::timeout_at(until, poll_fn(|context| self.poll(context)));
+        answer.await.unwrap_or(Err(ChatError::Overloaded))
+    }
+
+    /// The answer, if it is there. For whoever watches the clock for many of them: see
+    /// [`Pending::until`].
+    ///
+    /// # Errors
+    /// Those of [`Pending::answer`]; of the time only after it has passed.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T, ChatError>> {
+        match Pin::new(&mut self.port).poll(context) {
+            Poll::Ready(answer) => Poll::Ready(answer.unwrap_or(Err(ChatError::Overloaded))),
+            Poll::Pending if self.until <= Instant::now() => {
+                Poll::Ready(Err(ChatError::Overloaded))
+            }
+            Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// When it has taken too long.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.until
     }
 }
 
@@ -144,7 +174,7 @@ impl Chat {
     ) -> Result<Pending<T>, ChatError> {
         let (ask, pending) = self.ask()?;
         let mut msg = question(ask);
-        if let Some(actor) = self.0.neighbours.directory.conversation(id) {
+        if let Some(actor) = self.awake(id) {
             match actor.cast(msg) {
                 Ok(()) => return Ok(pending),
                 Err(returned) => msg = give_back(returned)?,
@@ -158,7 +188,8 @@ impl Chat {
                 reply,
             };
             let supervisor = &self.0.neighbours.supervisor;
-            let woken = supervisor.call(wake, Some(pending.time)).await;
+            let time = pending.until.saturating_duration_since(Instant::now());
+            let woken = supervisor.call(wake, Some(time)).await;
             let Ok(ractor::rpc::CallResult::Success(actor)) = woken else {
                 return Err(ChatError::Overloaded);
             };
@@ -170,13 +201,18 @@ impl Chat {
         Err(ChatError::Overloaded)
     }
 
+    /// The conversation, if it does not sleep.
+    fn awake(&self, id: ConversationId) -> Option<ActorRef<ConversationMsg>> {
+        self.0.neighbours.directory.conversation(id)
+    }
+
     /// A question and its answer to come, admitted.
     fn ask<T: Send + 'static>(&self) -> Result<(Ask<T>, Pending<T>), ChatError> {
         let permit = self.admit()?;
-        let (sender, port) = tokio::sync::oneshot::channel();
-        let time = self.0.neighbours.limits.command_time;
+        let (sender, port) = oneshot::channel();
+        let until = Instant::now() + self.0.neighbours.limits.command_time;
         let ask = Ask::new(RpcReplyPort::from(sender), permit);
-        Ok((ask, Pending { port, time }))
+        Ok((ask, Pending { port, until }))
     }
 }
 

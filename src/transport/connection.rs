@@ -4,7 +4,7 @@
 //! [`Handler`], which knows what they mean. It never waits for one without hearing the other.
 
 use std::ops::Range;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Output {
     pub written: u64,
     /// Whether a ping is to prove this, and how soon.
     pub prove: Option<Duration>,
+    /// Whether there is more than is written at once.
+    pub more: bool,
 }
 
 /// What a connection's messages mean.
@@ -183,21 +185,26 @@ pub(super) struct Connection<C, H> {
 }
 
 impl<C: Carrier, H: Handler> Connection<C, H> {
-    pub(super) fn new(carrier: C, handler: H, limits: Arc<Limits>, life: Life) -> Self {
+    /// Boxed: a task keeps what it is given beside what it makes of it, and there are thousands.
+    pub(super) fn new(carrier: C, handler: H, limits: Arc<Limits>, life: Life) -> Box<Self> {
         let heartbeat = Heartbeat::new(limits.ping_interval, limits.ping_timeout, Instant::now());
-        Self {
+        Box::new(Self {
             carrier,
             handler,
             heartbeat,
             output: Output::default(),
             limits,
             life,
-        }
+        })
     }
 
     /// Serves until the end, and tells the handler how that came.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let (Ok(end) | Err(end)) = self.serve().await;
+        Box::pin(self.end(end)).await;
+    }
+
+    async fn end(self: Box<Self>, end: End) {
         let how = match end {
             End::Closed(how) => how,
             End::Refused(_) | End::Lost => Ending::BrokenOff,
@@ -207,13 +214,16 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             handler,
             limits,
             ..
-        } = self;
+        } = *self;
         let rest = timeout(limits.command_time, handler.end(how));
         drop(tokio::join!(rest, carrier.close(end)));
     }
 
     async fn serve(&mut self) -> Result<End, End> {
-        let draining = self.life.draining.clone();
+        // Of its own, so that connections do not meet at one lock in every turn.
+        let draining = self.life.draining.child_token();
+        let mut stop = pin!(draining.cancelled());
+        let mut alarm = pin!(sleep_until(self.heartbeat.due().into()));
         loop {
             let turn = Instant::now();
             let more = self.write().await?;
@@ -224,19 +234,25 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             self.heartbeat.excuse(turn.elapsed());
             let reading = !stopping && self.handler.has_room();
             // Whoever is not read cannot answer a ping, unless it is they who do not read.
-            let is_timed = reading || !self.carrier.is_writable();
+            let is_heard = reading || !self.carrier.is_writable();
+            let due = self.heartbeat.due().into();
+            // It may ring too early, which costs a turn; to set it costs more, and what is due moves
+            // with every ping and pong.
+            if alarm.is_elapsed() || due < alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
             let waiting = Instant::now();
             tokio::select! {
                 () = self.handler.ready() => {}
                 incoming = self.carrier.receive(reading) => self.received(incoming?)?,
-                () = sleep_until(self.heartbeat.due().into()), if is_timed => {}
-                () = draining.cancelled(), if !stopping => {}
+                () = &mut alarm => {}
+                () = &mut stop, if !stopping => {}
                 () = std::future::ready(()), if more => {}
             }
-            match is_timed {
-                true => self.beat().await?,
-                false => self.heartbeat.excuse(waiting.elapsed()),
+            if !is_heard {
+                self.heartbeat.excuse(waiting.elapsed());
             }
+            self.beat().await?;
         }
     }
 
@@ -267,9 +283,10 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             if let Some(delay) = output.prove.take() {
                 self.heartbeat.ask(Instant::now(), delay);
             }
-            more = !output.frames.is_empty();
+            more = std::mem::take(&mut output.more);
             for frame in output.frames.drain(..) {
-                unless_stuck(self.carrier.feed(frame), &mut self.handler, &self.limits).await?;
+                let feed = self.carrier.feed(frame);
+                more |= unless_stuck(feed, &mut self.handler, &self.limits).await?;
             }
             let flush = self.carrier.flush();
             more |= unless_stuck(flush, &mut self.handler, &self.limits).await?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::chat::{Chat, Pending, Session};
+use super::connection::Work;
+use crate::chat::{Chat, NotBegun, Pending, Session};
 use crate::error::ChatError;
 use crate::wire::command::Command;
 use crate::wire::event;
@@ -14,16 +15,35 @@ use crate::wire::reply::{Sent, StatusSet};
 /// The `data` of an answer, encoded, or why there is none.
 pub(super) type Answer = Result<Arc<RawValue>, ChatError>;
 
-/// A command that has its place in the order.
+/// What became of a command so far.
 pub(super) enum Begun {
     /// It is done.
     Done(Answer),
-    /// It is a send that waits for the disk. The next send may begin meanwhile.
+    /// It is a send that has its place in the order and waits for the disk. The next send may
+    /// begin meanwhile.
     Sent(Pending<Sent>),
+    /// It is under way, and has no place in the order yet.
+    Later(Work<Begun>),
 }
 
 /// Carries out `command` for `session`; a send is only begun.
-pub(super) async fn begin(chat: Chat, session: Arc<Session>, command: Command) -> Begun {
+pub(super) fn begin(chat: &Chat, session: &Arc<Session>, command: Command) -> Begun {
+    let command = match command {
+        Command::Send(conversation, draft) => {
+            match chat.begin_send_awake(session.caller(), conversation, draft) {
+                Ok(pending) => return Begun::Sent(pending),
+                Err(NotBegun::Refused(refusal)) => return Begun::Done(Err(refusal)),
+                Err(NotBegun::Asleep(draft)) => Command::Send(conversation, draft),
+            }
+        }
+        other => other,
+    };
+    let work = carry_out(chat.clone(), Arc::clone(session), command);
+    Begun::Later(Box::pin(work))
+}
+
+/// What has to wait for somebody.
+async fn carry_out(chat: Chat, session: Arc<Session>, command: Command) -> Begun {
     let caller = session.caller();
     let answer = match command {
         Command::Send(conversation, draft) => {
@@ -57,11 +77,6 @@ pub(super) async fn begin(chat: Chat, session: Arc<Session>, command: Command) -
         }
     };
     Begun::Done(answer)
-}
-
-/// The answer of a send that was begun.
-pub(super) async fn finish(pending: Pending<Sent>) -> Answer {
-    pending.answer().await.map(|sent| sent.message)
 }
 
 /// # Panics

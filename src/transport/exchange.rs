@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use tokio::task::coop::unconstrained;
 
 use super::Gateway;
-use super::connection::{Frame, Output, Why, Work};
-use super::dispatch::{Answer, Begun, begin};
+use super::connection::{Frame, Output, Why};
+use super::dispatch::{Answer, begin};
 use super::pipeline::Pipeline;
 use crate::chat::{Ending, Session};
 use crate::error::ChatError;
@@ -26,6 +27,9 @@ pub(super) trait Dialect: Send + 'static {
 
     /// An event, as a text frame.
     fn event(event: &Event) -> Bytes;
+
+    /// Whether the client wants to hear that what it asked for is done.
+    fn wants_answer(target: &Self::Target) -> bool;
 
     /// An answer, as a text frame; `None` if the client wants none.
     fn answer(target: &Self::Target, answer: Answer) -> Option<Bytes>;
@@ -53,7 +57,13 @@ impl<D: Dialect> Exchange<D> {
     }
 
     /// Takes a command, or the refusal of one that could not be read.
-    pub(super) fn push(&mut self, to: D::Target, command: Result<Command, ChatError>) {
+    pub(super) fn push(&mut self, to: D::Target, mut command: Result<Command, ChatError>) {
+        if let Ok(Command::Join { after, .. }) = &mut command
+            && !D::wants_answer(&to)
+        {
+            // What is missed would stand in an answer that is never written.
+            *after = None;
+        }
         self.pipeline.push(to, command);
     }
 
@@ -62,7 +72,7 @@ impl<D: Dialect> Exchange<D> {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.pipeline.is_empty()
+        self.pipeline.is_empty() && self.answered.is_empty()
     }
 
     pub(super) fn proven(&self, up_to: u64) {
@@ -79,10 +89,12 @@ impl<D: Dialect> Exchange<D> {
     }
 
     pub(super) async fn ready(&mut self) {
-        let begin = beginner(&self.gateway, &self.session);
+        let outbox = self.session.outbox();
         tokio::select! {
-            answered = self.pipeline.next(begin) => self.answered.push_back(answered),
-            () = self.session.outbox().changed() => {}
+            answered = next(&mut self.pipeline, &self.gateway, &self.session) => {
+                self.answered.push_back(answered);
+            }
+            () = outbox.changed() => {}
         }
     }
 
@@ -95,6 +107,7 @@ impl<D: Dialect> Exchange<D> {
             }
             let taken = self.session.outbox().take(WRITTEN_AT_ONCE);
             output.written = taken.up_to;
+            output.more = taken.more;
             if taken.prove {
                 output.prove = Some(self.gateway.limits.proof_delay);
             }
@@ -109,25 +122,31 @@ impl<D: Dialect> Exchange<D> {
     }
 
     fn next_answer(&mut self) -> Option<(D::Target, Answer)> {
-        let begin = beginner(&self.gateway, &self.session);
-        let answered = self.answered.pop_front();
-        answered.or_else(|| self.pipeline.next(begin).now_or_never())
+        if let Some(answered) = self.answered.pop_front() {
+            return Some(answered);
+        }
+        // However much this task has done in this turn: an answer that is there has its place
+        // before the events that come after it.
+        let next = next(&mut self.pipeline, &self.gateway, &self.session);
+        unconstrained(next).now_or_never()
     }
 
     /// Ends the session. What was taken is carried out, although nobody hears the answers.
     pub(super) async fn end(mut self, how: Ending) {
         self.session.end(how);
         while !self.pipeline.is_empty() {
-            drop(
-                self.pipeline
-                    .next(beginner(&self.gateway, &self.session))
-                    .await,
-            );
+            drop(next(&mut self.pipeline, &self.gateway, &self.session).await);
         }
     }
 }
 
-/// How the pipeline begins a command.
-fn beginner(gateway: &Gateway, session: &Arc<Session>) -> impl Fn(Command) -> Work<Begun> {
-    |command| Box::pin(begin(gateway.chat.clone(), Arc::clone(session), command))
+/// The next answer of `pipeline`, whose commands are carried out for `session`.
+async fn next<T>(
+    pipeline: &mut Pipeline<T>,
+    gateway: &Gateway,
+    session: &Arc<Session>,
+) -> (T, Answer) {
+    pipeline
+        .next(|command| begin(&gateway.chat, session, command))
+        .await
 }

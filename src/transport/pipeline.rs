@@ -4,24 +4,34 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::{Sleep, sleep_until};
 
 use super::connection::Work;
-use super::dispatch::{Answer, Begun, finish};
+use super::dispatch::{Answer, Begun};
+use crate::chat::Pending;
 use crate::error::ChatError;
 use crate::wire::command::Command;
+use crate::wire::reply::Sent;
 
 /// The commands of one socket that are not answered yet. `T` is how an answer finds its way
 /// back: what the client called it.
 pub(super) struct Pipeline<T> {
     waiting: VecDeque<(T, Result<Command, ChatError>)>,
     beginning: Option<(T, Work<Begun>)>,
+    /// Sends that wait for the disk; or one answer, alone.
     under_way: VecDeque<(T, UnderWay)>,
+    /// Rings when the first of them may have taken too long. There is one for all: a timer for
+    /// each would be a good part of what a send costs.
+    clock: Option<Pin<Box<Sleep>>>,
 }
 
 enum UnderWay {
     Done(Answer),
-    Sent(Work<Answer>),
+    Sent(Pending<Sent>),
 }
 
 impl<T> Default for Pipeline<T> {
@@ -30,6 +40,7 @@ impl<T> Default for Pipeline<T> {
             waiting: VecDeque::new(),
             beginning: None,
             under_way: VecDeque::new(),
+            clock: None,
         }
     }
 }
@@ -53,67 +64,92 @@ impl<T> Pipeline<T> {
 
     /// The next answer in order; pending for ever while nothing is asked. `begin` carries out a
     /// command. Nothing is lost if this is dropped before it is ready.
-    pub(super) async fn next(&mut self, begin: impl Fn(Command) -> Work<Begun>) -> (T, Answer) {
+    pub(super) async fn next(&mut self, begin: impl Fn(Command) -> Begun) -> (T, Answer) {
         poll_fn(|context| self.poll(context, &begin)).await
     }
 
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        begin: &impl Fn(Command) -> Work<Begun>,
+        begin: &impl Fn(Command) -> Begun,
     ) -> Poll<(T, Answer)> {
-        while self.poll_beginning(context, begin) {}
-        let Some((_, front)) = self.under_way.front_mut() else {
-            return Poll::Pending;
-        };
-        let answer = match front {
-            UnderWay::Done(answer) => answer.clone(),
-            UnderWay::Sent(work) => std::task::ready!(work.as_mut().poll(context)),
-        };
+        self.begin_all(context, begin);
+        if let Some((_, UnderWay::Sent(pending))) = self.under_way.front_mut() {
+            match pending.poll(context) {
+                Poll::Pending => {
+                    let until = pending.until();
+                    self.watch(context, until);
+                    return Poll::Pending;
+                }
+                Poll::Ready(sent) => {
+                    let answer = sent.map(|sent| sent.message);
+                    let (to, _) = self
+                        .under_way
+                        .pop_front()
+                        .expect("the one that is answered");
+                    return Poll::Ready((to, answer));
+                }
+            }
+        }
         match self.under_way.pop_front() {
-            Some((to, _)) => Poll::Ready((to, answer)),
-            None => Poll::Pending,
+            Some((to, UnderWay::Done(answer))) => Poll::Ready((to, answer)),
+            _ => Poll::Pending,
         }
     }
 
-    /// Begins the next command if its turn has come; whether that changed anything.
-    fn poll_beginning(
-        &mut self,
-        context: &mut Context<'_>,
-        begin: &impl Fn(Command) -> Work<Begun>,
-    ) -> bool {
-        if let Some((to, mut work)) = self.beginning.take() {
-            let under_way = match work.as_mut().poll(context) {
-                Poll::Pending => {
+    /// Begins every command whose turn has come.
+    fn begin_all(&mut self, context: &mut Context<'_>, begin: &impl Fn(Command) -> Begun) {
+        loop {
+            if let Some((to, mut work)) = self.beginning.take() {
+                let Poll::Ready(begun) = work.as_mut().poll(context) else {
                     self.beginning = Some((to, work));
-                    return false;
-                }
-                Poll::Ready(Begun::Done(answer)) => UnderWay::Done(answer),
-                Poll::Ready(Begun::Sent(pending)) => UnderWay::Sent(Box::pin(finish(pending))),
-            };
-            self.under_way.push_back((to, under_way));
-            return true;
-        }
-        let Some((_, next)) = self.waiting.front() else {
-            return false;
-        };
-        let only_sends = || {
-            let mut all = self.under_way.iter();
-            all.all(|(_, one)| matches!(one, UnderWay::Sent(_)))
-        };
-        let turn =
-            self.under_way.is_empty() || (matches!(next, Ok(Command::Send(..))) && only_sends());
-        if !turn {
-            return false;
-        }
-        match self.waiting.pop_front() {
-            Some((to, Ok(command))) => self.beginning = Some((to, begin(command))),
-            Some((to, Err(refusal))) => {
-                self.under_way.push_back((to, UnderWay::Done(Err(refusal))));
+                    return;
+                };
+                self.begun(to, begun);
             }
-            None => return false,
+            let Some((to, command)) = self.next_due() else {
+                return;
+            };
+            let begun = match command {
+                Ok(command) => begin(command),
+                Err(refusal) => Begun::Done(Err(refusal)),
+            };
+            self.begun(to, begun);
         }
-        true
+    }
+
+    /// The next command in line, if its turn has come.
+    fn next_due(&mut self) -> Option<(T, Result<Command, ChatError>)> {
+        let (_, next) = self.waiting.front()?;
+        let turn = match self.under_way.back() {
+            None => true,
+            Some((_, UnderWay::Sent(_))) => matches!(next, Ok(Command::Send(..))),
+            Some((_, UnderWay::Done(_))) => false,
+        };
+        if turn { self.waiting.pop_front() } else { None }
+    }
+
+    fn begun(&mut self, to: T, begun: Begun) {
+        match begun {
+            Begun::Done(answer) => self.under_way.push_back((to, UnderWay::Done(answer))),
+            Begun::Sent(pending) => self.under_way.push_back((to, UnderWay::Sent(pending))),
+            Begun::Later(work) => self.beginning = Some((to, work)),
+        }
+    }
+
+    /// Has the task woken at `until` at the latest. The clock may still be set for a send that
+    /// has been answered since: then it rings early, and is set anew.
+    fn watch(&mut self, context: &mut Context<'_>, until: Instant) {
+        let until = until.into();
+        let clock = self
+            .clock
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if clock.as_mut().poll(context).is_ready() {
+            clock.as_mut().reset(until);
+            if clock.as_mut().poll(context).is_ready() {
+                context.waker().wake_by_ref();
+            }
+        }
     }
 }
 
@@ -125,6 +161,7 @@ mod tests {
     use entities::ids::ConversationId;
     use futures_util::FutureExt as _;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
     use tokio::sync::oneshot;
 
     fn other() -> Result<Command, ChatError> {
@@ -133,7 +170,7 @@ mod tests {
 
     fn send() -> Result<Command, ChatError> {
         let draft = Draft {
-            content: "hi".to_owned(),
+            content: "hi".into(),
             client_message_id: None,
         };
         Ok(Command::Send(ConversationId(1), draft))
@@ -153,15 +190,15 @@ mod tests {
             end
         }
 
-        fn begin(&self) -> impl Fn(Command) -> Work<Begun> {
+        fn begin(&self) -> impl Fn(Command) -> Begun {
             let (ends, begun) = (Arc::clone(&self.ends), Arc::clone(&self.begun));
             move |_| {
                 *begun.lock().expect("a lock") += 1;
                 let ended = ends.lock().expect("a lock").pop_front().expect("expected");
-                Box::pin(async move {
+                Begun::Later(Box::pin(async move {
                     drop(ended.await);
                     Begun::Done(Err(ChatError::Internal))
-                })
+                }))
             }
         }
 
@@ -218,6 +255,28 @@ mod tests {
             (answered.0, answered.1.err()),
             (2, Some(ChatError::UnknownEvent))
         );
+    }
+
+    #[tokio::test]
+    async fn sends_that_take_too_long_are_given_up_together() {
+        let mut pipeline = Pipeline::default();
+        let until = Instant::now() + Duration::from_millis(20);
+        let (never, port) = oneshot::channel();
+        let (nor_this, other_port) = oneshot::channel();
+        let ports = Mutex::new(VecDeque::from([port, other_port]));
+        let begin = |_| {
+            let port = ports.lock().expect("a lock").pop_front();
+            Begun::Sent(Pending::of(port.expect("expected"), until))
+        };
+        pipeline.push(1, send());
+        pipeline.push(2, send());
+        let late = (1, Some(ChatError::Overloaded));
+        let (to, answer) = pipeline.next(begin).await;
+        assert_eq!((to, answer.err()), late);
+        assert!(until <= Instant::now());
+        let (to, answer) = pipeline.next(begin).now_or_never().expect("no more time");
+        assert_eq!((to, answer.err()), (2, late.1));
+        drop((never, nor_this));
     }
 
     #[test]

@@ -77,13 +77,14 @@ impl Upgrade {
     }
 }
 
-/// Small buffers, because there is one for each connection. The library's limit stands above
-/// ours, which is judged where the peer can be told; beyond it a frame is refused by its header.
+/// A small buffer to read, because each connection has one from the start; the one to write is
+/// made when there is something, and the more it holds the fewer calls it takes. The library's limit
+/// stands above ours, which is judged where the peer can be told; beyond it a frame is refused by
+/// its header.
 fn config(limits: &Limits) -> WebSocketConfig {
-    const BUFFER: usize = 4 << 10;
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(2 << 10)
+        .write_buffer_size(16 << 10)
         .max_message_size(Some(2 * limits.body_bytes))
         .max_frame_size(Some(2 * limits.body_bytes))
 }

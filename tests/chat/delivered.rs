@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use duologue::config::Config;
 use serde_json::{Value, json};
 
 use crate::harness::answer::number;
@@ -62,6 +63,31 @@ async fn a_message_counts_as_delivered_when_a_later_ping_is_answered(transport: 
     }
     assert_eq!(delivered_seq(&ana, chat, &ben).await, 1);
     assert_eq!(ben.unread().await, 1, "delivered is not read");
+}
+
+async fn what_the_answer_of_a_join_would_hold_is_not_delivered_if_none_was_asked(
+    transport: Transport,
+) {
+    let often = |config: &mut Config| config.limits.ping_interval = Duration::from_millis(50);
+    let server = TestServer::with(often).await;
+    let [ana, ben] = server.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    ana.send(chat, "hi").await;
+    let mut anas = ana.connect(transport).await;
+    let mut bens = connect_silent(&ben, transport).await;
+
+    bens.emit(
+        "join_conversation",
+        json!({"conversationId": chat, "afterSeq": 0}),
+    );
+    bens.next_event("joined_conversation").await;
+    // Of these two, one at least was sent after the join.
+    for _ in 0..2 {
+        let ping = bens.next_ping().await;
+        bens.answer(&ping);
+    }
+    nothing_delivered_before_typing(&mut anas, &ben, chat).await;
+    assert_eq!(delivered_seq(&ana, chat, &ben).await, 0);
 }
 
 async fn a_ping_proves_nothing_that_was_sent_after_it(transport: Transport) {
@@ -288,6 +314,7 @@ async fn a_client_that_goes_before_its_pong_got_nothing(transport: Transport) {
 
 over_every_transport!(
     a_message_counts_as_delivered_when_a_later_ping_is_answered,
+    what_the_answer_of_a_join_would_hold_is_not_delivered_if_none_was_asked,
     a_ping_proves_nothing_that_was_sent_after_it,
     a_later_message_proves_the_earlier_ones,
     many_deliveries_share_a_ping,

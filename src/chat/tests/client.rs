@@ -67,7 +67,7 @@ impl Lab {
 
     pub(super) async fn say(&self, by: &Caller, conversation: ConversationId, content: &str) {
         let draft = Draft {
-            content: content.to_owned(),
+            content: content.into(),
             client_message_id: None,
         };
         let sent = self.chat.send(by, conversation, draft).await;

@@ -1,9 +1,8 @@
 //! The plain WebSocket as a carrier, and what its messages mean.
 
 use bytes::Bytes;
-use serde_json::Value;
 
-use super::frame::{self, Target};
+use super::frame::{self, Id, Target};
 use crate::chat::{Ending, Session};
 use crate::transport::Gateway;
 use crate::transport::connection::{
@@ -12,18 +11,23 @@ use crate::transport::connection::{
 use crate::transport::dispatch::Answer;
 use crate::transport::exchange::{Dialect, Exchange};
 use crate::transport::frames::{Frames, Received};
+use crate::transport::server::Place;
 use crate::wire::command::Command;
 use crate::wire::event::Event;
 
 /// A WebSocket whose messages travel bare, and whose pings are its own, numbered.
-pub(super) struct PlainSocket(pub(super) Frames);
+pub(super) struct PlainSocket {
+    pub(super) frames: Frames,
+    /// Among the server's connections.
+    pub(super) place: Option<Place>,
+}
 
 impl Carrier for PlainSocket {
     async fn receive(&mut self, room: bool) -> Result<Incoming, End> {
         if !room {
             return std::future::pending().await;
         }
-        Ok(match self.0.next().await? {
+        Ok(match self.frames.next().await? {
             Received::Text(whole) => Incoming::Text(Text::from(whole)),
             Received::Binary(bytes) => Incoming::Binary(bytes),
             Received::Pong(payload) => match payload.as_ref().try_into() {
@@ -39,20 +43,22 @@ impl Carrier for PlainSocket {
     }
 
     async fn feed(&mut self, frame: Frame) -> Result<(), End> {
-        self.0.feed(frame).await
+        self.frames.feed(frame).await
     }
 
     async fn ping(&mut self, number: u64) -> Result<(), End> {
         let number = Bytes::copy_from_slice(&number.to_be_bytes());
-        self.0.ping(number).await
+        self.frames.ping(number).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        self.0.flush().await
+        self.frames.flush().await
     }
 
     async fn close(self, end: End) {
-        self.0.close(end).await;
+        let Self { frames, place } = self;
+        frames.close(end).await;
+        drop(place);
     }
 }
 
@@ -65,7 +71,7 @@ pub(super) struct Plain {
 
 impl Plain {
     /// `id` is that of the frame that authenticated.
-    pub(super) fn new(gateway: Gateway, session: Session, id: Option<&Value>) -> Self {
+    pub(super) fn new(gateway: Gateway, session: Session, id: Option<&Id>) -> Self {
         Self {
             exchange: Exchange::new(gateway, session),
             welcome: id.map(frame::authenticated),
@@ -133,6 +139,10 @@ impl Dialect for Json {
 
     fn event(event: &Event) -> Bytes {
         event.frame().clone()
+    }
+
+    fn wants_answer(target: &Target) -> bool {
+        target.id.is_some()
     }
 
     fn answer(target: &Target, answer: Answer) -> Option<Bytes> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::ChatError;
 use crate::wire::check::{self, Fields};
@@ -15,14 +15,27 @@ use crate::wire::reply::{Failure, encode, success};
 pub(super) struct Frame {
     pub(super) event: String,
     pub(super) data: Value,
-    /// Any JSON at all; the reply repeats it.
-    pub(super) id: Option<Value>,
+    pub(super) id: Option<Id>,
+}
+
+/// What a client calls its frame, any JSON at all; the reply repeats it. Kept as the text that it
+/// was, which takes no more memory than its frame did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Id(Box<RawValue>);
+
+impl Id {
+    /// # Panics
+    /// Never: JSON that was read can be written.
+    fn of(value: &Value) -> Self {
+        Self(to_raw_value(value).expect("JSON can be encoded"))
+    }
 }
 
 /// How an answer finds its way back.
 #[derive(Debug, Default)]
 pub(super) struct Target {
-    pub(super) id: Option<Value>,
+    pub(super) id: Option<Id>,
     pub(super) event: Option<String>,
 }
 
@@ -32,7 +45,7 @@ impl Frame {
         let lost = |refusal| (Target::default(), refusal);
         let value = check::parse(text.as_bytes()).map_err(lost)?;
         // An id that is null is an id: the client sees its own frame answered.
-        let id = value.get("id").cloned();
+        let id = value.get("id").map(Id::of);
         let mut fields = Fields::of(value, "frame").map_err(lost)?;
         match fields.string("event") {
             Some(event) => Ok(Self {
@@ -48,22 +61,21 @@ impl Frame {
 /// `{"reply": …, …envelope…}`
 #[derive(Serialize)]
 struct Reply<'a, T> {
-    reply: &'a Value,
+    reply: &'a Id,
     #[serde(flatten)]
     envelope: T,
 }
 
 /// What answers a frame that succeeded; nothing if it had no `id`.
-pub(super) fn answer(id: Option<&Value>, data: &RawValue) -> Option<Bytes> {
+pub(super) fn answer(id: Option<&Id>, data: &RawValue) -> Option<Bytes> {
     // Written by hand, because a raw value cannot be flattened, and it is most of the frame.
-    let reply = serde_json::to_string(id?).ok()?;
-    let data = data.get();
+    let (reply, data) = (id?.0.get(), data.get());
     let frame = format!(r#"{{"reply":{reply},"status":"success","data":{data}}}"#);
     Some(frame.into())
 }
 
 /// What answers a frame that was refused: its reply, or an `error` event.
-pub(super) fn refusal(id: Option<&Value>, event: Option<&str>, refusal: &ChatError) -> Bytes {
+pub(super) fn refusal(id: Option<&Id>, event: Option<&str>, refusal: &ChatError) -> Bytes {
     match id {
         Some(reply) => {
             let envelope = Failure::from(refusal);
@@ -81,7 +93,7 @@ pub(super) fn refusal(id: Option<&Value>, event: Option<&str>, refusal: &ChatErr
 }
 
 /// What answers the frame that authenticated.
-pub(super) fn authenticated(reply: &Value) -> Bytes {
+pub(super) fn authenticated(reply: &Id) -> Bytes {
     let envelope = success(serde_json::Map::new());
     encode(&Reply { reply, envelope }).into()
 }
@@ -92,40 +104,56 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    fn written(id: Option<&Id>) -> Option<&str> {
+        id.map(|id| id.0.get())
+    }
+
     #[test]
     fn a_frame_has_an_event_and_perhaps_data_and_an_id() {
         let frame = Frame::parse(r#"{"event":"e","data":{"a":1},"id":7}"#).expect("sound");
         assert_eq!(
-            (frame.event.as_str(), frame.data, frame.id),
-            ("e", json!({"a": 1}), Some(json!(7)))
+            (
+                frame.event.as_str(),
+                &frame.data,
+                written(frame.id.as_ref())
+            ),
+            ("e", &json!({"a": 1}), Some("7"))
         );
         let frame = Frame::parse(r#"{"event":"e"}"#).expect("sound");
-        assert_eq!((frame.data, frame.id), (Value::Null, None));
+        assert_eq!(
+            (&frame.data, written(frame.id.as_ref())),
+            (&Value::Null, None)
+        );
         let frame = Frame::parse(r#"{"event":"e","id":null}"#).expect("sound");
-        assert_eq!(frame.id, Some(Value::Null));
+        assert_eq!(written(frame.id.as_ref()), Some("null"));
     }
 
     #[test]
     fn the_refusal_of_a_broken_frame_finds_its_way_if_it_can() {
         let (target, refusal) = Frame::parse(r#"{"id":7,"event":3}"#).expect_err("refused");
         assert_eq!(
-            (target.id, refusal.code()),
-            (Some(json!(7)), "validation_failed")
+            (written(target.id.as_ref()), refusal.code()),
+            (Some("7"), "validation_failed")
         );
         let (target, refusal) = Frame::parse("{").expect_err("refused");
-        assert_eq!((target.id, refusal.code()), (None, "malformed_json"));
+        assert_eq!(written(target.id.as_ref()), None);
+        assert_eq!(refusal.code(), "malformed_json");
     }
 
     #[test]
     fn answers_repeat_the_id() {
         let data = RawValue::from_string(r#"{"a":1}"#.to_owned()).expect("JSON");
         assert_eq!(
-            answer(Some(&json!("x\"y")), &data).expect("an answer"),
+            answer(Some(&Id::of(&json!("x\"y"))), &data).expect("an answer"),
             r#"{"reply":"x\"y","status":"success","data":{"a":1}}"#
         );
         assert_eq!(answer(None, &data), None);
         assert_eq!(
-            refusal(Some(&json!(7)), Some("e"), &ChatError::NotFound("user")),
+            refusal(
+                Some(&Id::of(&json!(7))),
+                Some("e"),
+                &ChatError::NotFound("user")
+            ),
             r#"{"reply":7,"status":"error","code":"not_found","message":"There is no such user."}"#
         );
         assert_eq!(
@@ -146,7 +174,8 @@ mod tests {
             let frame = Frame::parse(&text).expect("sound");
             prop_assert_eq!(frame.event, event);
             prop_assert_eq!(frame.data, json!(data));
-            prop_assert_eq!(frame.id, Some(json!(id)));
+            let id = id.to_string();
+            prop_assert_eq!(written(frame.id.as_ref()), Some(id.as_str()));
         }
     }
 }

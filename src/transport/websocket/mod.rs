@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Gateway;
@@ -20,7 +19,7 @@ use super::upgrade::Upgrade;
 use crate::chat::Caller;
 use crate::error::ChatError;
 use connection::{Plain, PlainSocket};
-use frame::Frame;
+use frame::{Frame, Id};
 
 /// `GET /ws`
 pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request) -> Response {
@@ -28,7 +27,14 @@ pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request
         Ok((upgrade, caller, protocol)) => {
             let response = upgrade.response(protocol);
             let tasks = gateway.life.tasks.clone();
-            tasks.spawn(serve(gateway, upgrade, caller));
+            // Boxed, to be gone while the connection is served.
+            let opening = Box::pin(open(gateway, upgrade, caller));
+            tasks.spawn(async move {
+                let connection = opening.await;
+                if let Some(connection) = connection {
+                    connection.run().await;
+                }
+            });
             response
         }
         Err(refusal) => Refusal(refusal).into_response(),
@@ -59,38 +65,42 @@ async fn admit(
     Ok((upgrade, caller, in_protocol.map(|_| "bearer")))
 }
 
-/// The life of one socket.
-async fn serve(gateway: Gateway, mut upgrade: Upgrade, caller: Option<Caller>) {
-    let _place = upgrade.place();
-    let Some(socket) = upgrade.socket(&gateway.limits).await else {
-        return;
-    };
+/// From an upgrade to a connection, unless the peer is gone or not let in.
+async fn open(
+    gateway: Gateway,
+    mut upgrade: Upgrade,
+    caller: Option<Caller>,
+) -> Option<Box<Connection<PlainSocket, Plain>>> {
+    let place = upgrade.place();
+    let socket = upgrade.socket(&gateway.limits).await?;
     let mut frames = Frames::new(socket, Arc::clone(&gateway.limits));
     let who = match caller {
         Some(caller) => Ok((caller, None)),
         None => authenticate(&gateway, &mut frames).await,
     };
-    let (caller, id) = match who {
-        Ok(who) => who,
-        Err(end) => return frames.close(end).await,
+    let session = match who {
+        Ok((caller, id)) => match gateway.chat.open_session(caller).await {
+            Ok(session) => Ok((session, id)),
+            Err(_) => Err(End::Refused(Why::TRY_AGAIN)),
+        },
+        Err(end) => Err(end),
     };
-    match gateway.chat.open_session(caller).await {
-        Ok(session) => {
+    match session {
+        Ok((session, id)) => {
             let (limits, life) = (Arc::clone(&gateway.limits), gateway.life.clone());
             let handler = Plain::new(gateway, session, id.as_ref());
-            Connection::new(PlainSocket(frames), handler, limits, life)
-                .run()
-                .await;
+            let carrier = PlainSocket { frames, place };
+            Some(Connection::new(carrier, handler, limits, life))
         }
-        Err(_) => frames.close(End::Refused(Why::TRY_AGAIN)).await,
+        Err(end) => {
+            frames.close(end).await;
+            None
+        }
     }
 }
 
 /// Waits for the first frame with a token: who it is, and the frame's `id`, if it has one.
-async fn authenticate(
-    gateway: &Gateway,
-    frames: &mut Frames,
-) -> Result<(Caller, Option<Value>), End> {
+async fn authenticate(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller, Option<Id>), End> {
     let time = gateway.limits.authenticate_timeout;
     tokio::select! {
         who = timeout(time, introduction(gateway, frames)) => {
@@ -101,10 +111,7 @@ async fn authenticate(
 }
 
 /// Reads frames until one tells who it is.
-async fn introduction(
-    gateway: &Gateway,
-    frames: &mut Frames,
-) -> Result<(Caller, Option<Value>), End> {
+async fn introduction(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller, Option<Id>), End> {
     loop {
         let text = match frames.next().await? {
             Received::Text(text) => text,
