@@ -16,6 +16,7 @@ mod m20261123_000001_create_users;
 mod m20261123_000002_create_conversations;
 mod m20261123_000003_create_participants;
 mod m20261123_000004_create_messages;
+mod m20261126_000005_cover_unread;
 
 /// Brings a database to the newest schema.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_create_conversations::Migration),
             Box::new(m20261123_000003_create_participants::Migration),
             Box::new(m20261123_000004_create_messages::Migration),
+            Box::new(m20261126_000005_cover_unread::Migration),
         ]
     }
 }

@@ -1,19 +1,25 @@
 //! The journal's write: what many conversations have to say, in one transaction.
+//!
+//! This is the server's hot statement, so it goes to SeaORM's driver directly, which takes the texts of
+//! messages as they are shared in memory. As values of SeaORM each would be copied three times.
 
 use std::sync::Arc;
 
 use entities::{
     ids::{ConversationId, UserId},
-    messages, participants, users,
+    messages, participants,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Iterable,
-    QueryFilter, Statement, Value,
+    DbBackend, DbErr, Iterable, RuntimeErr,
     sea_query::{Expr, InsertStatement, OnConflict, Query},
+    sqlx::{
+        self, Arguments as _, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type, query_with,
+        sqlite::SqliteArguments,
+    },
 };
 use smallvec::SmallVec;
 
-use super::{Marks, Message, Store, StoreError, commit};
+use super::{Marks, Message, Store, StoreError};
 
 /// What one conversation writes.
 #[derive(Clone, Debug)]
@@ -44,17 +50,21 @@ pub struct LastSeen {
     pub at: i64,
 }
 
-/// Rows go out in pieces of 1, 2, 4 … 256, so that a batch of any size uses few SQL texts and
-/// each stays prepared: SQLite takes longer to understand such a text than to carry it out.
-const PIECES: usize = 9;
+/// How many rows one statement may have. A batch goes out in the largest pieces that fit, so that
+/// batches of any size use few SQL texts and each stays prepared: SQLite takes longer to
+/// understand such a text than to carry it out.
+const PIECES: [usize; 24] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 32, 48, 64, 96, 128, 192, 256,
+];
 
-/// The SQL texts of every piece, made once. The text of `2^n` rows is at `n`.
+/// The SQL texts of every piece, in the order of [`PIECES`], made once. About 150 KB.
 #[derive(Debug)]
 pub(super) struct AppendSql {
-    backend: DbBackend,
-    messages: [String; PIECES],
-    marks: [String; PIECES],
+    messages: [Arc<str>; PIECES.len()],
+    marks: [Arc<str>; PIECES.len()],
 }
+
+const SEEN_LAST: &str = "UPDATE users SET last_seen_at = $1 WHERE id = $2";
 
 impl Store {
     /// Writes everything in one transaction; when this returns `Ok`, all of it is on disk. No
@@ -72,117 +82,132 @@ impl Store {
         appends: &[&Append],
         last_seen: &[LastSeen],
     ) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        let written = self.append_in(&transaction, appends, last_seen).await;
-        if let Err(cause) = written {
+        let writer = self.writer.get_sqlite_connection_pool();
+        // The lock is taken at once, as in `Store::begin`.
+        let begun = writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(|cause| StoreError::uncommitted(failed(cause)))?;
+        let sql = &self.append_sql;
+        if let Err(cause) = sql.write(&mut transaction, appends, last_seen).await {
             // A transaction that cannot be rolled back is ended by the end of its connection.
             transaction.rollback().await.ok();
-            return Err(StoreError::uncommitted(cause));
+            return Err(StoreError::uncommitted(failed(cause)));
         }
-        commit(transaction).await
-    }
-
-    async fn append_in(
-        &self,
-        transaction: &DatabaseTransaction,
-        appends: &[&Append],
-        last_seen: &[LastSeen],
-    ) -> Result<(), DbErr> {
-        for statement in self.append_sql.statements(appends) {
-            transaction.execute_raw(statement).await?;
-        }
-        for seen in last_seen {
-            users::Entity::update_many()
-                .col_expr(users::Column::LastSeenAt, seen.at.into())
-                .filter(users::Column::Id.eq(seen.user))
-                .exec(transaction)
-                .await?;
-        }
-        Ok(())
+        let committed = transaction.commit().await;
+        committed.map_err(|cause| StoreError::Unknown(failed(cause)))
     }
 }
 
+fn failed(cause: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(cause.into()))
+}
+
 impl AppendSql {
-    /// The texts for this database. About 60 KB.
+    /// The texts for this database.
     pub(super) fn new(backend: DbBackend) -> Self {
         let texts = |make: fn(DbBackend, usize) -> String| {
-            std::array::from_fn(|power| make(backend, 1 << power))
+            std::array::from_fn(|place| make(backend, PIECES[place]).into())
         };
         Self {
-            backend,
             messages: texts(insert_messages),
             marks: texts(upsert_marks),
         }
     }
 
+    async fn write(
+        &self,
+        connection: &mut SqliteConnection,
+        appends: &[&Append],
+        last_seen: &[LastSeen],
+    ) -> Result<(), sqlx::Error> {
+        for Ready { text, values } in self.statements(appends)? {
+            let write = query_with(AssertSqlSafe(text), values);
+            write.execute(&mut *connection).await?;
+        }
+        for seen in last_seen {
+            let mut values = SqliteArguments::default();
+            bind(&mut values, seen.at)?;
+            bind(&mut values, seen.user.0)?;
+            let update = query_with(SEEN_LAST, values);
+            update.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
     /// The statements that write all of `appends`.
-    fn statements(&self, appends: &[&Append]) -> Vec<Statement> {
-        let mut statements = Vec::new();
+    fn statements(&self, appends: &[&Append]) -> Result<Vec<Ready>, sqlx::Error> {
+        let mut ready = Vec::new();
         let messages = appends.iter().flat_map(|append| &append.messages);
         let count = appends.iter().map(|append| append.messages.len()).sum();
-        self.insert(
-            &mut statements,
-            &self.messages,
-            count,
-            messages,
-            bind_message,
-        );
+        in_pieces(&mut ready, &self.messages, count, messages, bind_message)?;
         let marks = appends.iter().flat_map(|append| {
             let conversation = append.conversation;
             append.marks.iter().map(move |row| (conversation, row))
         });
         let count = appends.iter().map(|append| append.marks.len()).sum();
-        self.insert(&mut statements, &self.marks, count, marks, bind_marks);
-        statements
+        in_pieces(&mut ready, &self.marks, count, marks, bind_marks)?;
+        Ok(ready)
     }
+}
 
-    /// Binds `count` rows, the largest pieces first.
-    fn insert<T>(
-        &self,
-        statements: &mut Vec<Statement>,
-        texts: &[String; PIECES],
-        count: usize,
-        mut rows: impl Iterator<Item = T>,
-        bind: impl Fn(T, &mut Vec<Value>),
-    ) {
-        let mut left = count;
-        while left > 0 {
-            let power = (left.ilog2() as usize).min(PIECES - 1);
-            let piece = 1 << power;
-            let mut values = Vec::with_capacity(piece * participants::Column::iter().len());
-            for row in rows.by_ref().take(piece) {
-                bind(row, &mut values);
-            }
-            let text = &texts[power];
-            statements.push(Statement::from_sql_and_values(self.backend, text, values));
-            left -= piece;
+/// A statement and its values.
+struct Ready {
+    text: Arc<str>,
+    values: SqliteArguments,
+}
+
+/// Binds `count` rows, the largest pieces first.
+fn in_pieces<T>(
+    ready: &mut Vec<Ready>,
+    texts: &[Arc<str>; PIECES.len()],
+    count: usize,
+    mut rows: impl Iterator<Item = T>,
+    bind_row: impl Fn(T, &mut SqliteArguments) -> Result<(), sqlx::Error>,
+) -> Result<(), sqlx::Error> {
+    let mut left = count;
+    while left > 0 {
+        let place = PIECES.partition_point(|piece| *piece <= left) - 1;
+        let mut values = SqliteArguments::default();
+        values.reserve(PIECES[place] * participants::Column::iter().len(), 0);
+        for row in rows.by_ref().take(PIECES[place]) {
+            bind_row(row, &mut values)?;
         }
+        let text = Arc::clone(&texts[place]);
+        ready.push(Ready { text, values });
+        left -= PIECES[place];
     }
+    Ok(())
+}
+
+fn bind<'t, T>(values: &mut SqliteArguments, value: T) -> Result<(), sqlx::Error>
+where
+    T: Encode<'t, Sqlite> + Type<Sqlite>,
+{
+    values.add(value).map_err(sqlx::Error::Encode)
 }
 
 /// In the order of the columns in `messages`.
-fn bind_message(message: &Arc<Message>, values: &mut Vec<Value>) {
-    values.extend([
-        message.conversation.into(),
-        message.seq.into(),
-        message.sender.into(),
-        message.content.as_str().into(),
-        message.client_message_id.as_deref().into(),
-        message.created_at.into(),
-    ]);
+fn bind_message(message: &Arc<Message>, values: &mut SqliteArguments) -> Result<(), sqlx::Error> {
+    bind(values, message.conversation.0)?;
+    bind(values, message.seq.0)?;
+    bind(values, message.sender.0)?;
+    bind(values, Arc::clone(&message.content))?;
+    bind(values, message.client_message_id.clone())?;
+    bind(values, message.created_at)
 }
 
 /// In the order of the columns in `participants`.
-fn bind_marks((conversation, row): (ConversationId, &MarksRow), values: &mut Vec<Value>) {
-    values.extend([
-        row.marks.user.into(),
-        conversation.into(),
-        row.other.into(),
-        row.marks.head.into(),
-        row.marks.read.into(),
-        row.marks.delivered.into(),
-        row.marks.active_at.into(),
-    ]);
+fn bind_marks(
+    (conversation, row): (ConversationId, &MarksRow),
+    values: &mut SqliteArguments,
+) -> Result<(), sqlx::Error> {
+    let marks = &row.marks;
+    bind(values, marks.user.0)?;
+    bind(values, conversation.0)?;
+    bind(values, row.other.0)?;
+    bind(values, marks.head.0)?;
+    bind(values, marks.read.0)?;
+    bind(values, marks.delivered.0)?;
+    bind(values, marks.active_at)
 }
 
 fn insert_messages(backend: DbBackend, rows: usize) -> String {

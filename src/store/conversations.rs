@@ -80,12 +80,13 @@ pub(super) const LIST: &str = "\
     ORDER BY mine.active_at DESC, mine.conversation_id DESC \
     LIMIT $4";
 
-/// The first comparison is the condition of the partial index `participants_unread`; the second,
-/// which says the same, is a range of it, and makes SQLite prefer it to the person's whole list.
+/// The first comparison is the condition of the partial index `participants_unread`, which holds
+/// all that is asked; the second, which follows from it, is a range of the index, and makes SQLite
+/// prefer it to the person's whole list.
 pub(super) const TOTAL_UNREAD: &str = "\
     SELECT CAST(COALESCE(SUM(head_seq - last_read_seq), 0) AS BIGINT) AS unread \
     FROM participants \
-    WHERE user_id = $1 AND head_seq > last_read_seq AND head_seq - last_read_seq > 0";
+    WHERE user_id = $1 AND head_seq > last_read_seq AND head_seq > 0";
 
 impl Store {
     /// The conversation with this id.
@@ -312,8 +313,8 @@ impl From<ListRow> for Listed {
                 conversation: row.conversation_id,
                 seq: row.head_seq,
                 sender,
-                content,
-                client_message_id: row.client_message_id,
+                content: content.into(),
+                client_message_id: row.client_message_id.map(Into::into),
                 created_at,
             }),
             _ => None,

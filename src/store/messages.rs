@@ -1,5 +1,7 @@
 //! What was said: pages of history, and what a conversation needs to wake up.
 
+use std::sync::Arc;
+
 use entities::{
     ids::{ConversationId, Seq, UserId},
     messages, participants,
@@ -17,10 +19,10 @@ pub struct Message {
     pub seq: Seq,
     /// Who said it.
     pub sender: UserId,
-    /// The text exactly as it was sent.
-    pub content: String,
+    /// The text exactly as it was sent. Shared, like the next: the database is given it as it is.
+    pub content: Arc<str>,
     /// The sender's own name for it.
-    pub client_message_id: Option<String>,
+    pub client_message_id: Option<Arc<str>>,
     /// When the server numbered it, in milliseconds since the epoch.
     pub created_at: i64,
 }
@@ -145,8 +147,8 @@ impl From<messages::Model> for Message {
             conversation: row.conversation_id,
             seq: row.seq,
             sender: row.sender_id,
-            content: row.content,
-            client_message_id: row.client_message_id,
+            content: row.content.into(),
+            client_message_id: row.client_message_id.map(Arc::from),
             created_at: row.created_at,
         }
     }

@@ -1,6 +1,7 @@
 //! Everything that a client may ask, checked: the REST bodies and the socket events.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use email_address::{EmailAddress, Options};
 use entities::ids::{ConversationId, Seq, UserId};
@@ -52,9 +53,9 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// What is said, 1 to 4,000 characters, exactly as sent.
-    pub content: String,
+    pub content: Arc<str>,
     /// The sender's own key for it, 1 to 64 printable ASCII characters.
-    pub client_message_id: Option<String>,
+    pub client_message_id: Option<Arc<str>>,
 }
 
 /// The body of register.
@@ -158,7 +159,7 @@ fn send(body: Value, spelling: Spelling) -> Result<(ConversationId, Draft), Chat
     };
     let client_message_id = match fields.take(spelling.client_message_id) {
         None => Some(None),
-        Some(Value::String(id)) if printable(&id) => Some(Some(id)),
+        Some(Value::String(id)) if printable(&id) => Some(Some(Arc::from(id))),
         Some(_) => fields.refuse(
             spelling.client_message_id,
             "must be 1 to 64 printable ASCII characters",
@@ -168,7 +169,7 @@ fn send(body: Value, spelling: Spelling) -> Result<(ConversationId, Draft), Chat
         (Some(id), Some(content), Some(()), Some(client_message_id)) => Ok((
             ConversationId(id),
             Draft {
-                content,
+                content: content.into(),
                 client_message_id,
             },
         )),

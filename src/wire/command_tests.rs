@@ -13,8 +13,8 @@ fn field_at_fault<T: std::fmt::Debug>(answer: Result<T, ChatError>) -> &'static 
 #[test]
 fn a_send_is_spelled_by_its_door() {
     let draft = Draft {
-        content: " hi ".to_owned(),
-        client_message_id: Some("m-1".to_owned()),
+        content: " hi ".into(),
+        client_message_id: Some("m-1".into()),
     };
     let rest = json!({"conversation_id": 3, "content": " hi ", "type": "text", "client_message_id": "m-1"});
     assert_eq!(send_body(rest), Ok((ConversationId(3), draft.clone())));

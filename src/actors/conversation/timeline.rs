@@ -36,12 +36,12 @@ struct Queued<R> {
 #[derive(Debug)]
 struct Repeat<R> {
     key: Key,
-    content: String,
+    content: Arc<str>,
     reply: R,
 }
 
 /// What makes a send the same send: who says so, and by which `client_message_id`.
-type Key = (UserId, Box<str>);
+type Key = (UserId, Arc<str>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -122,7 +122,7 @@ impl<R> Timeline<R> {
     /// Takes a send. Answers at once when its key is known; else it waits in line.
     pub(crate) fn ask(&mut self, sender: UserId, draft: Draft, reply: R) -> Option<(R, Verdict)> {
         if let Some(id) = &draft.client_message_id {
-            let key = (sender, id.as_str().into());
+            let key = (sender, Arc::clone(id));
             match self.places.get(&key) {
                 Some(Place::Committed(seq)) => {
                     let verdict = match self.tail.get(*seq) {
@@ -283,12 +283,12 @@ impl<R> Timeline<R> {
 }
 
 fn key(message: &Message) -> Option<Key> {
-    let id = message.client_message_id.as_deref()?;
-    Some((message.sender, id.into()))
+    let id = message.client_message_id.as_ref()?;
+    Some((message.sender, Arc::clone(id)))
 }
 
 fn judge(first: &Arc<Message>, content: &str) -> Verdict {
-    if first.content == content {
+    if *first.content == *content {
         Verdict::Known(Arc::clone(first))
     } else {
         Verdict::Clash

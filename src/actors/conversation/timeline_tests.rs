@@ -27,8 +27,8 @@ fn timeline() -> Timeline<u32> {
 
 fn draft(content: &str, id: Option<&str>) -> Draft {
     Draft {
-        content: content.to_owned(),
-        client_message_id: id.map(str::to_owned),
+        content: content.into(),
+        client_message_id: id.map(Into::into),
     }
 }
 
@@ -138,10 +138,7 @@ fn a_key_older_than_memory_is_answered_from_the_disk_and_the_rest_goes_on() {
     let answers = timeline.clashed(vec![Message::clone(&old)]);
     assert_eq!(answers, [(2, Verdict::Known(old))]);
     let batch = timeline.number(at_most(9), 0);
-    let said: Vec<_> = batch
-        .iter()
-        .map(|one| (one.seq.0, one.content.as_str()))
-        .collect();
+    let said: Vec<_> = batch.iter().map(|one| (one.seq.0, &*one.content)).collect();
     assert_eq!(said, [(6, "before"), (7, "after")]);
 }
 

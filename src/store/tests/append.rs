@@ -21,8 +21,8 @@ const TRICKY: [&str; 6] = [
 fn tricky(conversation: &Conversation, seq: i64) -> Message {
     let pick = usize::try_from(seq).unwrap();
     Message {
-        content: TRICKY[pick % TRICKY.len()].repeat(1 + pick % 7),
-        client_message_id: (pick % 2 == 0).then(|| format!("id-{seq}")),
+        content: TRICKY[pick % TRICKY.len()].repeat(1 + pick % 7).into(),
+        client_message_id: (pick % 2 == 0).then(|| format!("id-{seq}").into()),
         ..message(conversation.id, seq, conversation.pair.both()[pick % 2])
     }
 }
@@ -122,7 +122,7 @@ async fn two_with_ten() -> (Lab, Conversation, Conversation) {
 
 fn named(conversation: &Conversation, seq: i64, sender: UserId, client_id: &str) -> Message {
     Message {
-        client_message_id: Some(client_id.to_owned()),
+        client_message_id: Some(client_id.into()),
         ..message(conversation.id, seq, sender)
     }
 }

@@ -46,7 +46,7 @@ async fn after_a_full_disk_what_is_acknowledged_is_on_disk() {
         store.writer.execute_unprepared(&full).await.unwrap();
         let mut big = said(&conversation, ann, stored, 1);
         let message = Arc::get_mut(&mut big.messages[0]).unwrap();
-        message.content = "x".repeat(1 << 20);
+        message.content = "x".repeat(1 << 20).into();
         let failed = store.append(&[&big], &[]).await.unwrap_err();
         assert!(
             matches!(failed, StoreError::Unavailable(_)),

@@ -73,7 +73,7 @@ async fn sent_messages_are_found_by_their_senders_ids() {
     ]
     .map(|(seq, sender, client_id)| {
         Arc::new(Message {
-            client_message_id: client_id.map(str::to_owned),
+            client_message_id: client_id.map(Into::into),
             ..message(conversation.id, seq, sender)
         })
     })

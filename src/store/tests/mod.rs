@@ -95,7 +95,7 @@ fn message(conversation: ConversationId, seq: i64, sender: UserId) -> Message {
         conversation,
         seq: Seq(seq),
         sender,
-        content: format!("message {seq}"),
+        content: format!("message {seq}").into(),
         client_message_id: None,
         created_at: 1000 + seq,
     }

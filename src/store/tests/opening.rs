@@ -124,8 +124,8 @@ async fn the_entities_of_marks_and_messages_match_their_tables() {
         conversation_id: id,
         seq: Seq(4),
         sender_id: pair.low,
-        content: "hello".to_owned(),
-        client_message_id: Some("c1".to_owned()),
+        content: "hello".into(),
+        client_message_id: Some("c1".into()),
         created_at: 12,
     };
     let row = message.clone().into_active_model();
