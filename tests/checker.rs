@@ -4,7 +4,7 @@
 #[path = "../benches/load/check.rs"]
 mod check;
 
-use check::{Evidence, Miss, Place, Record, misses};
+use check::{Evidence, Miss, Place, Record, judge, misses};
 
 const MESSAGES: u64 = 10;
 const PLACES: [Place; 3] = [Place::Socket(0), Place::Socket(1), Place::History];
@@ -15,6 +15,7 @@ fn correct() -> Evidence {
     let mut acked = all.clone();
     acked.swap(2, 5); // Acknowledgements of different connections may overtake each other.
     Evidence {
+        before: 0,
         acked,
         shown: [all.clone(), all.clone()],
         stored: all,
@@ -55,7 +56,72 @@ fn a_correct_run_passes() {
 
 #[test]
 fn a_run_without_messages_proves_nothing() {
-    assert_eq!(misses(&Evidence::default()), [Miss::NothingAcked]);
+    assert_eq!(judge(&[]), [(0, Miss::NothingAcked)]);
+    let quiet = [Evidence::default(), Evidence::default()];
+    assert_eq!(judge(&quiet), [(0, Miss::NothingAcked)]);
+}
+
+#[test]
+fn a_conversation_may_be_quiet_while_others_talk() {
+    let run = [Evidence::default(), correct(), Evidence::default()];
+    assert_eq!(judge(&run), []);
+    let told_without_a_send = Evidence {
+        shown: [vec![record(1)], vec![]],
+        ..Evidence::default()
+    };
+    let found = judge(&[correct(), told_without_a_send]);
+    let invented = Miss::NeverAcked {
+        place: Place::Socket(0),
+        record: record(1),
+    };
+    assert_eq!(found, [(1, invented)]);
+}
+
+#[test]
+fn a_finding_names_the_conversation() {
+    let mut broken = correct();
+    broken.shown[1].pop();
+    let absent = Miss::Absent {
+        place: Place::Socket(1),
+        record: record(MESSAGES),
+    };
+    assert_eq!(judge(&[correct(), correct(), broken]), [(2, absent)]);
+}
+
+/// A run in a conversation that had 50 messages before.
+fn continued() -> Evidence {
+    let mut evidence = correct();
+    evidence.before = 50;
+    evidence.head_seq += 50;
+    for place in [Place::Ack].into_iter().chain(PLACES) {
+        for record in list(&mut evidence, place) {
+            record.seq += 50;
+        }
+    }
+    evidence
+}
+
+#[test]
+fn a_run_may_begin_in_the_middle_of_a_conversation() {
+    assert_eq!(misses(&continued()), []);
+    let quiet = Evidence {
+        before: 50,
+        head_seq: 50,
+        ..Evidence::default()
+    };
+    assert_eq!(misses(&quiet), []);
+}
+
+#[test]
+fn a_gap_after_what_was_there_before_is_found() {
+    let mut evidence = continued();
+    evidence.before = 49;
+    let gaps = PLACES.map(|place| Miss::Gap {
+        place,
+        from: 49,
+        to: 51,
+    });
+    assert_eq!(misses(&evidence), gaps);
 }
 
 #[test]

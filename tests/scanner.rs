@@ -100,6 +100,18 @@ fn the_packets_of_socketio_are_told_apart() {
 }
 
 #[test]
+fn a_command_that_comes_back_answers_itself() {
+    let sent = br#"{"event":"send_message","data":{"conversationId":5,"content":"a-00000041xyz"},"id":100000041}"#;
+    let Frame::Reply { id, message } = scan::echo(sent) else {
+        panic!("not a reply");
+    };
+    assert_eq!((id, message.content), (100_000_041, &b"a-00000041xyz"[..]));
+    // An id inside the data is not the command's, and what is cut off is no command.
+    assert_eq!(scan::echo(br#"{"data":{"id":7}}"#), Frame::Unreadable);
+    assert_eq!(scan::echo(&sent[..sent.len() - 1]), Frame::Unreadable);
+}
+
+#[test]
 fn a_packet_that_is_cut_off_is_unreadable() {
     for whole in [
         r#"42["new_message",{"message":{"id":1,"content":"a\"b"}},"9"]"#,

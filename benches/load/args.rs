@@ -4,6 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+use crate::sends::args::{Hot, Many, Rate};
+use crate::sends::floors::echo::ARGUMENT as ECHO;
+
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
 #[derive(Debug, Parser)]
 #[command(
@@ -20,29 +23,15 @@ struct CommandLine {
 pub(crate) enum Mode {
     /// One conversation, both people send as fast as the acknowledgements come back (a closed loop).
     Hot(Hot),
+    /// Many conversations of two people each, otherwise the same.
+    Many(Many),
+    /// So many sends a second, each at its own time, whatever the server does (an open loop).
+    Rate(Rate),
     /// Many connections that are open and say nothing: what one of them costs in memory.
     Idle(Idle),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Hot {
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// How the messages are sent; they are received over /ws, or over Socket.IO when that sends.
-    #[arg(long, value_enum, default_value_t = HotTransports::All)]
-    transport: HotTransports,
-    /// Bytes of content in each message (ASCII).
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
-    pub(crate) size: u16,
-    /// How many sends are under way at any time, of both people together.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) in_flight: u16,
-    /// Stop after this many messages.
-    #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub(crate) messages: Option<u64>,
-    /// Stop sending after this many seconds (10 when --messages is not given either).
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) seconds: Option<u64>,
+    /// The server that stores nothing, which other modes start to compare with.
+    #[command(name = ECHO, hide = true)]
+    Echo,
 }
 
 #[derive(Debug, Args)]
@@ -75,15 +64,6 @@ pub(crate) struct Common {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum HotTransports {
-    Rest,
-    Ws,
-    #[value(name = "socketio")]
-    SocketIo,
-    All,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum IdleTransports {
     Ws,
     #[value(name = "socketio")]
@@ -92,7 +72,7 @@ enum IdleTransports {
     All,
 }
 
-/// How `hot` sends.
+/// How messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Rest,
@@ -109,17 +89,6 @@ pub(crate) enum Held {
     SocketIo,
     /// Socket.IO over long polling.
     Polling,
-}
-
-impl Hot {
-    pub(crate) fn transports(&self) -> &'static [Transport] {
-        match self.transport {
-            HotTransports::Rest => &[Transport::Rest],
-            HotTransports::Ws => &[Transport::Ws],
-            HotTransports::SocketIo => &[Transport::SocketIo],
-            HotTransports::All => &[Transport::Rest, Transport::Ws, Transport::SocketIo],
-        }
-    }
 }
 
 impl Idle {

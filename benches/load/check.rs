@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) struct Record {
     /// Which of the two people sent it: 0 or 1.
     pub(crate) sender: u8,
-    /// The sender's own count, from 0.
+    /// Which message: no other of the run has this number.
     pub(crate) number: u32,
     pub(crate) seq: u64,
     pub(crate) id: u64,
@@ -24,13 +24,15 @@ impl Record {
     }
 }
 
-/// Everything that a run leaves behind, each list in the order of arrival.
+/// Everything that a run leaves behind of one conversation, each list in the order of arrival.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
+    /// The conversation's last `seq` when the run began; 0 for a new one.
+    pub(crate) before: u64,
     pub(crate) acked: Vec<Record>,
     /// The `new_message` events on each person's socket.
     pub(crate) shown: [Vec<Record>; 2],
-    /// The history, oldest first, read after the run.
+    /// The history from there on, oldest first, read after the run.
     pub(crate) stored: Vec<Record>,
     /// The conversation's last `seq`, as the history tells it.
     pub(crate) head_seq: u64,
@@ -95,12 +97,21 @@ pub(crate) enum Miss {
     },
 }
 
-/// Every promise that the run broke; empty when it kept them all.
+/// Every promise that a run broke, with the conversation (by its place in the list) that it was given in; empty when it
+/// kept them all. Some conversations may have been quiet, but not all.
+pub(crate) fn judge(conversations: &[Evidence]) -> Vec<(usize, Miss)> {
+    if conversations.iter().all(|one| one.acked.is_empty()) {
+        return vec![(0, Miss::NothingAcked)];
+    }
+    let found = conversations.iter().enumerate();
+    found
+        .flat_map(|(at, one)| misses(one).into_iter().map(move |miss| (at, miss)))
+        .collect()
+}
+
+/// Every promise that was broken in one conversation.
 pub(crate) fn misses(evidence: &Evidence) -> Vec<Miss> {
     let mut misses = Vec::new();
-    if evidence.acked.is_empty() {
-        misses.push(Miss::NothingAcked);
-    }
     let mut acked = HashMap::with_capacity(evidence.acked.len());
     for record in &evidence.acked {
         if acked.insert(record.key(), *record).is_some() {
@@ -123,7 +134,7 @@ pub(crate) fn misses(evidence: &Evidence) -> Vec<Miss> {
         (Place::History, &evidence.stored),
     ] {
         exactly_once(place, records, &evidence.acked, &acked, &mut misses);
-        in_order(place, records, &mut misses);
+        in_order(place, evidence.before, records, &mut misses);
     }
     let differing = first
         .iter()
@@ -137,7 +148,10 @@ pub(crate) fn misses(evidence: &Evidence) -> Vec<Miss> {
             second: *second,
         });
     }
-    let last = evidence.stored.last().map_or(0, |record| record.seq);
+    let last = evidence
+        .stored
+        .last()
+        .map_or(evidence.before, |record| record.seq);
     if evidence.head_seq != last {
         misses.push(Miss::OtherHead {
             told: evidence.head_seq,
@@ -190,11 +204,11 @@ fn exactly_once(
     }
 }
 
-/// `seq` runs 1, 2, 3 … in the order of arrival.
-fn in_order(place: Place, records: &[Record], misses: &mut Vec<Miss>) {
+/// `seq` goes on from `start` in steps of one, in the order of arrival.
+fn in_order(place: Place, start: u64, records: &[Record], misses: &mut Vec<Miss>) {
     let mut before: Option<&Record> = None;
     for record in records {
-        let from = before.map_or(0, |record| record.seq);
+        let from = before.map_or(start, |record| record.seq);
         let repeated = before.is_some_and(|before| before.key() == record.key());
         if record.seq > from + 1 {
             misses.push(Miss::Gap {

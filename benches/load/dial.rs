@@ -29,6 +29,8 @@ pub(crate) enum Dialect {
     /// The contract's own `/ws`.
     Plain,
     SocketIo,
+    /// Every frame of `/ws` comes back as it was sent: a floor to compare with.
+    Echo,
 }
 
 impl Dialect {
@@ -36,6 +38,7 @@ impl Dialect {
         match self {
             Self::Plain => scan::frame(text),
             Self::SocketIo => scan::packet(text),
+            Self::Echo => scan::echo(text),
         }
     }
 }
@@ -49,7 +52,7 @@ pub(crate) async fn open(
 ) -> Result<Socket> {
     let opening = async {
         match dialect {
-            Dialect::Plain => {
+            Dialect::Plain | Dialect::Echo => {
                 let mut request = format!("ws://{}/ws", target.host).into_client_request()?;
                 let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
                     .context("the token is no header value")?;

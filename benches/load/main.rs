@@ -6,9 +6,9 @@
 )]
 
 mod args;
-mod hot;
 mod idle;
 mod report;
+mod sends;
 
 mod dial;
 mod http;
@@ -18,9 +18,12 @@ mod people;
 mod polling;
 mod rest;
 mod scan;
+mod schedule;
 mod socket;
+mod wakes;
 
 mod check;
+mod files;
 mod server;
 mod usage;
 
@@ -54,6 +57,9 @@ fn fail(reason: &str) -> ExitCode {
 
 /// One thread is all the generator may have: the server needs the rest of the machine.
 fn start(mode: &Mode) -> Result<()> {
+    if let Mode::Echo = mode {
+        return sends::floors::echo::serve();
+    }
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime
         .context("cannot start the runtime")?
@@ -71,7 +77,10 @@ fn start(mode: &Mode) -> Result<()> {
 
 async fn run(mode: &Mode) -> Result<()> {
     match mode {
-        Mode::Hot(options) => hot::run(options).await,
+        Mode::Hot(options) => sends::closed::hot(options).await,
+        Mode::Many(options) => sends::closed::many(options).await,
+        Mode::Rate(options) => sends::rate::run(options).await,
         Mode::Idle(options) => idle::run(options).await,
+        Mode::Echo => bail!("the echo has threads of its own"),
     }
 }

@@ -1,9 +1,13 @@
-//! What is sent, and how it is recognised again. A message is told by its tag, `a-00000042`: who sent it, and that
-//! person's count. The tag is the `client_message_id`, and the content starts with it.
+//! What is sent, and how it is recognised again. A message is told by its tag, `a-00000042`: which of the two people of
+//! its conversation sent it, and its number, which no other message has. The tag is the `client_message_id`, and the
+//! content starts with it.
+
+use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 
 use crate::check::Record;
+use crate::people::Couple;
 use crate::scan::Message;
 
 const DIGITS: usize = 8;
@@ -13,10 +17,41 @@ const BLANK: &str = "########";
 /// Ids of commands are numbers, which may not start with a zero: this goes in front of the eight digits.
 const COMMAND_ID_BASE: u64 = 100_000_000;
 
-/// A message to be sent: whose turn it is, and that person's count.
+/// How many messages can be told apart.
+pub(crate) const NUMBERS: u32 = 10_u32.pow(DIGITS as u32);
+
+/// One person's place in one conversation. Lists that hold something for everybody are in the order of the seats: both
+/// of the first conversation, both of the second, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat(u32);
+
+impl Seat {
+    /// `person` is 0 or 1; conversations are counted by the generator, from 0.
+    pub(crate) fn new(conversation: usize, person: usize) -> Self {
+        Self((2 * conversation + person) as u32)
+    }
+
+    pub(crate) fn of_index(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) fn conversation(self) -> usize {
+        self.index() / 2
+    }
+
+    pub(crate) fn person(self) -> usize {
+        self.index() % 2
+    }
+}
+
+/// A message to be sent: who says it where, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    pub(crate) sender: u8,
+    pub(crate) seat: Seat,
     pub(crate) number: u32,
 }
 
@@ -36,17 +71,29 @@ impl Template {
         }
     }
 
+    /// The text with `number` in it, for as long as nobody fills in another.
     pub(crate) fn fill(&mut self, number: u32) -> &[u8] {
+        Self::write(&mut self.bytes, &self.blanks, number);
+        &self.bytes
+    }
+
+    /// The same in a buffer of the caller's, for a text that many share.
+    pub(crate) fn fill_into(&self, number: u32, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(&self.bytes);
+        Self::write(buffer, &self.blanks, number);
+    }
+
+    fn write(bytes: &mut [u8], blanks: &[usize], number: u32) {
         let mut digits = [b'0'; DIGITS];
         let mut rest = number;
         for digit in digits.iter_mut().rev() {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
-        for &at in &self.blanks {
-            self.bytes[at..at + DIGITS].copy_from_slice(&digits);
+        for &at in blanks {
+            bytes[at..at + DIGITS].copy_from_slice(&digits);
         }
-        &self.bytes
     }
 }
 
@@ -56,21 +103,20 @@ pub(crate) struct Cast {
     /// The two people's user ids.
     pub(crate) people: [u64; 2],
     pub(crate) conversation: u64,
-    filler: String,
+    filler: Arc<str>,
 }
 
 impl Cast {
-    /// Messages of `size` bytes of content.
-    pub(crate) fn new(people: [u64; 2], conversation: u64, size: usize) -> Self {
-        let filler = ('a'..='z')
-            .cycle()
-            .take(size.saturating_sub(TAG_BYTES))
-            .collect();
-        Self {
-            people,
-            conversation,
-            filler,
-        }
+    /// For each of `couples`: messages of `size` bytes of content.
+    pub(crate) fn of_all(couples: &[Couple], size: usize) -> Arc<[Self]> {
+        let filler = ('a'..='z').cycle().take(size.saturating_sub(TAG_BYTES));
+        let filler: Arc<str> = filler.collect::<String>().into();
+        let cast = |couple: &Couple| Self {
+            people: [couple.people[0].id, couple.people[1].id],
+            conversation: couple.conversation,
+            filler: Arc::clone(&filler),
+        };
+        couples.iter().map(cast).collect()
     }
 
     fn tag(sender: u8) -> String {

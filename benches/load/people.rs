@@ -1,8 +1,10 @@
 //! Sets the scene over REST before a run, and reads the history after it. Nothing here is measured.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
 use crate::check::Record;
@@ -11,6 +13,8 @@ use crate::message::Cast;
 use crate::scan::Message;
 
 const PAGE: u64 = 100;
+/// How many conversations are opened together, or read back together: enough to keep a server busy.
+const TOGETHER: usize = 8;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -46,6 +50,23 @@ pub(crate) async fn introduce(target: &Target) -> Result<Couple> {
     })
 }
 
+/// The same `count` times; `told` hears how many there are.
+pub(crate) async fn couples(
+    target: &Target,
+    count: usize,
+    told: impl Fn(usize),
+) -> Result<Vec<Couple>> {
+    let mut opening = stream::iter(0..count)
+        .map(|_| introduce(target))
+        .buffer_unordered(TOGETHER);
+    let mut couples = Vec::with_capacity(count);
+    while let Some(couple) = opening.next().await {
+        couples.push(couple?);
+        told(couples.len());
+    }
+    Ok(couples)
+}
+
 /// Registers `count` new people who have nothing to do with each other.
 pub(crate) async fn crowd(target: &Target, count: usize) -> Result<Vec<Person>> {
     let mut connection = Connection::open(target).await?;
@@ -57,12 +78,15 @@ pub(crate) async fn crowd(target: &Target, count: usize) -> Result<Vec<Person>> 
 }
 
 async fn register(connection: &mut Connection, who: &str) -> Result<Person> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     // Unique also when a server is measured again and again.
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_nanos();
-    let email = format!("load-{who}-{}-{now}@example.com", std::process::id());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
+    let email = format!("load-{who}-{process}-{count}-{now}@example.com");
     let account =
         json!({"name": format!("Load {who}"), "email": email, "password": "load generator"});
     let answer = connection
@@ -78,15 +102,35 @@ async fn register(connection: &mut Connection, who: &str) -> Result<Person> {
     })
 }
 
-/// The whole conversation as the server stored it, oldest first, and its `head_seq`.
+/// What [`history`] tells of each conversation, in their order.
+pub(crate) async fn histories(
+    target: &Target,
+    couples: &[Couple],
+    casts: &[Cast],
+    after: &[u64],
+    told: impl Fn(usize),
+) -> Result<Vec<(Vec<Record>, u64)>> {
+    let mut reading = stream::iter(couples.iter().zip(casts).zip(after))
+        .map(|((couple, cast), after)| history(target, couple, cast, *after))
+        .buffered(TOGETHER);
+    let mut histories = Vec::with_capacity(couples.len());
+    while let Some(history) = reading.next().await {
+        histories.push(history?);
+        told(histories.len());
+    }
+    Ok(histories)
+}
+
+/// The conversation after a position, as the server stored it, oldest first, and its `head_seq`.
 pub(crate) async fn history(
     target: &Target,
     couple: &Couple,
     cast: &Cast,
+    mut after: u64,
 ) -> Result<(Vec<Record>, u64)> {
     let [reader, _] = &couple.people;
     let mut connection = Connection::open(target).await?;
-    let (mut stored, mut after) = (Vec::new(), 0);
+    let mut stored: Vec<Record> = Vec::new();
     loop {
         let path = format!(
             "/api/messages/conversation/{}?after_seq={after}&limit={PAGE}",
@@ -105,7 +149,7 @@ pub(crate) async fn history(
         if !more.context("a page of the history has no data.pagination.has_more")? {
             return Ok((stored, number(&answer, "/data/head_seq")?));
         }
-        let last = stored.last().map_or(0, |record| record.seq);
+        let last = stored.last().map_or(after, |record| record.seq);
         ensure!(
             last > after,
             "the history has more after seq {after}, but does not give it"

@@ -26,8 +26,9 @@ pub(crate) const DELIVERY_LATENCY: [&str; 4] = [
     "send → other side max, ms",
 ];
 pub(crate) const GENERATOR_SHARE: &str = "generator, % of its one core";
+const BAR_COLUMNS: usize = 24;
 /// Beyond this the generator had no time to spare, and the figure is its own.
-const GENERATOR_SHARE_MAX: f64 = 85.0;
+pub(crate) const GENERATOR_SHARE_MAX: f64 = 85.0;
 
 /// p50, p99, p99.9 and maximum of nanoseconds, in milliseconds.
 pub(crate) fn quantiles(names: &[&'static str; 4], histogram: &Histogram<u64>) -> Metrics {
@@ -56,10 +57,18 @@ impl Progress {
         }
     }
 
-    pub(crate) fn show(&self, acked: usize, elapsed: Duration) {
+    /// A bar for how far it is, from 0 to 1, and what there is so far.
+    pub(crate) fn show(&self, done: f64, acked: usize, elapsed: Duration) {
         let rate = acked as f64 / elapsed.as_secs_f64().max(0.001);
         let (acked, rate) = (figure(acked as f64), figure(rate));
-        self.say(&format!("{acked} acknowledged, {rate}/s"));
+        self.advance(done, &format!("{acked} acknowledged, {rate}/s"));
+    }
+
+    pub(crate) fn advance(&self, done: f64, text: &str) {
+        let (done, width) = (done.clamp(0.0, 1.0), BAR_COLUMNS);
+        let full = (done * width as f64) as usize;
+        let bar = format!("{:━<full$}{:─<rest$}", "", "", rest = width - full);
+        self.say(&format!("{bar} {:3.0} %, {text}", done * 100.0));
     }
 
     pub(crate) fn say(&self, text: &str) {

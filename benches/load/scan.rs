@@ -59,6 +59,23 @@ pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
     }
 }
 
+/// Reads a command of `/ws` that comes back as it was sent. The whole of it is walked, as an answer's would be.
+pub(crate) fn echo(text: &[u8]) -> Frame<'_> {
+    let (mut id, mut message): (&[u8], _) = (b"", Message::default());
+    let walked = walk(text, |depth, key, value| match (depth, key) {
+        (1, b"id") => id = value,
+        (2, _) => message.take(key, value),
+        _ => {}
+    });
+    match (walked, id) {
+        (None, _) | (_, b"") => Frame::Unreadable,
+        _ => Frame::Reply {
+            id: number(id),
+            message,
+        },
+    }
+}
+
 /// Reads a frame of Socket.IO in the main namespace, the digits of Engine.IO and of its own in front.
 pub(crate) fn packet(text: &[u8]) -> Frame<'_> {
     match text {

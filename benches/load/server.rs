@@ -33,20 +33,38 @@ impl Server {
     pub(crate) async fn start() -> Result<Self> {
         let data = tempfile::tempdir_in(DATA_ROOT)
             .context("cannot make a directory for the server's data")?;
-        Self::start_on(data).await
+        Self::start_on(data, None).await
+    }
+
+    /// Starts on a copy of what a server that was stopped left behind, on one core alone if that is given.
+    pub(crate) async fn start_from(stopped: &TempDir, core: Option<usize>) -> Result<Self> {
+        let data = tempfile::tempdir_in(DATA_ROOT)
+            .context("cannot make a directory for the server's data")?;
+        for entry in fs::read_dir(stopped.path()).context("cannot read the prepared data")? {
+            let entry = entry.context("cannot read the prepared data")?;
+            fs::copy(entry.path(), data.path().join(entry.file_name()))
+                .context("cannot copy the prepared data")?;
+        }
+        Self::start_on(data, core).await
+    }
+
+    /// Stops the server, and leaves its data for others.
+    pub(crate) async fn into_data(mut self) -> Result<TempDir> {
+        self.stop().await?;
+        Ok(self.data)
     }
 
     /// Stops the server and starts it again on its data, at another address.
     pub(crate) async fn restart(mut self) -> Result<Self> {
         self.stop().await?;
-        Self::start_on(self.data).await
+        Self::start_on(self.data, None).await
     }
 
-    async fn start_on(data: TempDir) -> Result<Self> {
+    async fn start_on(data: TempDir, core: Option<usize>) -> Result<Self> {
         let address = free_port()?;
         let log =
             File::create(data.path().join("output")).context("cannot keep the server's output")?;
-        let child = Command::new(BINARY)
+        let child = on_core(core)
             .current_dir(data.path())
             .env("LISTEN", address.to_string())
             .env(
@@ -149,6 +167,19 @@ impl Server {
             "; it printed nothing".to_owned()
         } else {
             format!("; its last lines:\n  {}", last.join("\n  "))
+        }
+    }
+}
+
+/// The server's command. On one core it sees that it has no more, and makes as many threads as fit.
+fn on_core(core: Option<usize>) -> Command {
+    match core {
+        None => Command::new(BINARY),
+        Some(core) => {
+            let mut command = Command::new("taskset");
+            // It becomes the server: the process stays the same.
+            command.args(["-c", &core.to_string(), BINARY]);
+            command
         }
     }
 }

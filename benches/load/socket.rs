@@ -1,5 +1,5 @@
-//! Both people's sockets, driven together by one task that never waits on a write: a server that waits for us to
-//! read while we wait for it to read would hang the run.
+//! Everybody's sockets, driven together by one task that never waits on a write: a server that waits for us to read
+//! while we wait for it to read would hang the run.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -7,44 +7,64 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message as Frame, Utf8Bytes};
 
 use crate::dial::{self, Dialect, Socket};
 use crate::http::{Target, refusal};
 use crate::ledger::Ledger;
-use crate::message::{Cast, Template, Ticket};
+use crate::message::{Cast, Seat, Template, Ticket};
 use crate::people::Couple;
 use crate::scan;
+use crate::schedule::Schedule;
+use crate::wakes::Wakes;
 
 /// The library clears the whole buffer before each read; its default of 128 KiB would cost more than the read.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many sockets are opened together.
+const OPENING: usize = 32;
 
-/// One socket for each of the two people.
+const BROKEN_WRITE: &str = "a socket broke while it was written to";
+
+/// One socket for each seat.
 pub(crate) struct Sockets {
     dialect: Dialect,
-    sockets: [Socket; 2],
+    sockets: Vec<Socket>,
+    wakes: Wakes,
+    /// Those with something to do in this turn.
+    ready: Vec<usize>,
+    /// Those that have something to write, and whether each of all is one of them.
+    unflushed: (Vec<usize>, Vec<bool>),
 }
 
 /// What the sockets send themselves, and how many commands they keep under way together.
 pub(crate) struct Pipeline {
-    pub(crate) frames: [Template; 2],
+    pub(crate) frames: Vec<Template>,
     pub(crate) in_flight: usize,
 }
 
 impl Sockets {
     pub(crate) async fn connect(
         target: &Target,
-        couple: &Couple,
+        couples: &[Couple],
         dialect: Dialect,
     ) -> Result<Self> {
-        let [first, second] = &couple.people;
-        let open = |token| dial::open(dialect, target, token, READ_BUFFER_BYTES);
+        let people = couples.iter().flat_map(|couple| &couple.people);
+        let opening =
+            people.map(|person| dial::open(dialect, target, &person.token, READ_BUFFER_BYTES));
+        let sockets: Vec<_> = stream::iter(opening)
+            .buffered(OPENING)
+            .try_collect()
+            .await?;
         Ok(Self {
             dialect,
-            sockets: [open(&first.token).await?, open(&second.token).await?],
+            wakes: Wakes::new(sockets.len()),
+            ready: Vec::new(),
+            unflushed: (Vec::new(), vec![false; sockets.len()]),
+            sockets,
         })
     }
 
@@ -57,18 +77,11 @@ impl Sockets {
     ) -> Result<()> {
         poll_fn(|task| {
             let mut ledger = ledger.borrow_mut();
-            for (person, socket) in self.sockets.iter_mut().enumerate() {
-                read_all(task, self.dialect, person, socket, &mut ledger)?;
-            }
+            self.read(task, &mut ledger)?;
             if let Some(pipeline) = pipeline.as_deref_mut() {
-                self.refill(task, pipeline, &mut ledger)?;
+                self.refill(pipeline, &mut ledger)?;
             }
-            for socket in &mut self.sockets {
-                // Pongs leave here too. Pending is fine: the socket wakes us when it can write on.
-                if let Poll::Ready(flushed) = socket.poll_flush_unpin(task) {
-                    flushed.context("a socket broke while it was written to")?;
-                }
-            }
+            self.flush()?;
             if done(&ledger) {
                 Poll::Ready(Ok(()))
             } else {
@@ -78,51 +91,111 @@ impl Sockets {
         .await
     }
 
-    fn refill(
-        &mut self,
-        task: &mut TaskContext<'_>,
-        pipeline: &mut Pipeline,
-        ledger: &mut Ledger,
-    ) -> Result<()> {
-        while ledger.sent_count() - ledger.acked.len() < pipeline.in_flight {
-            let writable = self
-                .sockets
-                .iter_mut()
-                .map(|socket| socket.poll_ready_unpin(task));
-            for ready in writable {
-                match ready {
-                    Poll::Ready(ready) => {
-                        ready.context("a socket broke while it was written to")?
-                    }
-                    Poll::Pending => return Ok(()),
-                }
+    /// Takes all that has come.
+    fn read(&mut self, task: &mut TaskContext<'_>, ledger: &mut Ledger) -> Result<()> {
+        self.wakes.take(task.waker(), &mut self.ready);
+        for at in 0..self.ready.len() {
+            let index = self.ready[at];
+            let mut task = TaskContext::from_waker(self.wakes.waker(index));
+            let (seat, socket) = (Seat::of_index(index), &mut self.sockets[index]);
+            read_all(&mut task, self.dialect, seat, socket, ledger)?;
+            // Pongs, and what could not be written before.
+            self.touch(index);
+        }
+        Ok(())
+    }
+
+    fn refill(&mut self, pipeline: &mut Pipeline, ledger: &mut Ledger) -> Result<()> {
+        while ledger.under_way() < pipeline.in_flight {
+            let index = ledger.next_seat().index();
+            let mut task = TaskContext::from_waker(self.wakes.waker(index));
+            match self.sockets[index].poll_ready_unpin(&mut task) {
+                Poll::Ready(ready) => ready.context(BROKEN_WRITE)?,
+                Poll::Pending => return Ok(()),
             }
-            let Some(Ticket { sender, number }) = ledger.take() else {
+            let Some(ticket) = ledger.take() else {
                 return Ok(());
             };
-            let text = Bytes::copy_from_slice(pipeline.frames[usize::from(sender)].fill(number));
-            let frame = Frame::Text(Utf8Bytes::try_from(text).context("a frame is not UTF-8")?);
-            let sent = self.sockets[usize::from(sender)].start_send_unpin(frame);
-            sent.context("a socket broke while it was written to")?;
+            self.send(pipeline, ticket)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what comes and sends on time, to the end of the schedule, until all of it is answered.
+    pub(crate) async fn pump_on_time(
+        &mut self,
+        ledger: &RefCell<Ledger>,
+        pipeline: &mut Pipeline,
+        schedule: &mut Schedule,
+    ) -> Result<()> {
+        poll_fn(|task| {
+            let mut ledger = ledger.borrow_mut();
+            while let Poll::Ready(due) = schedule.poll_next(task) {
+                let Some(due) = due? else {
+                    ledger.close();
+                    break;
+                };
+                // Also when that socket cannot be written to now: the message waits, and its clock runs.
+                let ticket = ledger.take_due(due)?;
+                self.send(pipeline, ticket)?;
+            }
+            self.read(task, &mut ledger)?;
+            self.flush()?;
+            if ledger.all_answered() {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    fn send(&mut self, pipeline: &mut Pipeline, ticket: Ticket) -> Result<()> {
+        let index = ticket.seat.index();
+        let text = Bytes::copy_from_slice(pipeline.frames[index].fill(ticket.number));
+        let frame = Frame::Text(Utf8Bytes::try_from(text).context("a frame is not UTF-8")?);
+        let sent = self.sockets[index].start_send_unpin(frame);
+        sent.context(BROKEN_WRITE)?;
+        self.touch(index);
+        Ok(())
+    }
+
+    fn touch(&mut self, index: usize) {
+        let (list, listed) = &mut self.unflushed;
+        if !std::mem::replace(&mut listed[index], true) {
+            list.push(index);
+        }
+    }
+
+    /// One write for each socket that has something to say.
+    fn flush(&mut self) -> Result<()> {
+        let (list, listed) = &mut self.unflushed;
+        for index in list.drain(..) {
+            listed[index] = false;
+            let mut task = TaskContext::from_waker(self.wakes.waker(index));
+            // Pending is fine: the socket is looked at again when it can write on.
+            if let Poll::Ready(flushed) = self.sockets[index].poll_flush_unpin(&mut task) {
+                flushed.context(BROKEN_WRITE)?;
+            }
         }
         Ok(())
     }
 
     /// Says goodbye. A server that does not answer it in time has only missed a courtesy.
-    pub(crate) async fn close(&mut self) {
-        for socket in &mut self.sockets {
-            let goodbye = async {
-                if self.dialect == Dialect::SocketIo {
-                    socket.send(Frame::text("41")).await?;
-                }
-                socket.close(None).await?;
-                while let Some(frame) = socket.next().await {
-                    frame?;
-                }
-                Ok::<_, Error>(())
-            };
-            drop(timeout(GOODBYE_TIMEOUT, goodbye).await);
-        }
+    pub(crate) async fn close(self) {
+        let dialect = self.dialect;
+        let closing = self.sockets.into_iter().map(|mut socket| async move {
+            if dialect == Dialect::SocketIo {
+                socket.send(Frame::text("41")).await?;
+            }
+            socket.close(None).await?;
+            while let Some(frame) = socket.next().await {
+                frame?;
+            }
+            Ok::<_, Error>(())
+        });
+        let closing: FuturesUnordered<_> = closing.collect();
+        drop(timeout(GOODBYE_TIMEOUT, closing.for_each(|_| async {})).await);
     }
 }
 
@@ -130,7 +203,7 @@ impl Sockets {
 fn read_all(
     task: &mut TaskContext<'_>,
     dialect: Dialect,
-    person: usize,
+    seat: Seat,
     socket: &mut Socket,
     ledger: &mut Ledger,
 ) -> Result<()> {
@@ -144,9 +217,9 @@ fn read_all(
                 match dialect.read(text) {
                     scan::Frame::Ping => {
                         let answered = socket.start_send_unpin(Frame::text("3"));
-                        answered.context("a socket broke while it was written to")?;
+                        answered.context(BROKEN_WRITE)?;
                     }
-                    told => take(person, told, text, ledger)?,
+                    told => take(seat, told, text, ledger)?,
                 }
             }
             Frame::Close(reason) => {
@@ -173,21 +246,15 @@ fn next(task: &mut TaskContext<'_>, socket: &mut Socket) -> Poll<Result<Frame>> 
     })
 }
 
-fn take(person: usize, told: scan::Frame<'_>, text: &[u8], ledger: &mut Ledger) -> Result<()> {
+fn take(seat: Seat, told: scan::Frame<'_>, text: &[u8], ledger: &mut Ledger) -> Result<()> {
     match told {
-        scan::Frame::NewMessage(message) => ledger.shown(person, &message),
+        scan::Frame::NewMessage(message) => ledger.shown(seat, &message),
         scan::Frame::Reply { id, message } => {
             let number = Cast::number_of(id);
             let number = number.with_context(|| {
                 format!("the server answered command {id}, which was never sent")
             })?;
-            ledger.acknowledged(
-                Ticket {
-                    sender: person as u8,
-                    number,
-                },
-                &message,
-            )
+            ledger.acknowledged(Ticket { seat, number }, &message)
         }
         scan::Frame::Other | scan::Frame::Ping => Ok(()),
         scan::Frame::Failure => bail!("the server refused a command: {}", refusal(text)),

@@ -1,0 +1,148 @@
+//! The command line of the modes that send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::turns;
+use crate::args::{Common, Transport};
+use crate::ledger::Limit;
+use crate::message::Seat;
+
+const DEFAULT_TIME: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(crate) struct Hot {
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    #[command(flatten)]
+    pub(crate) closed: Closed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    #[command(flatten)]
+    pub(crate) closed: Closed,
+    #[command(flatten)]
+    pub(crate) crowd: Crowd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rate {
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+    /// Sends a second.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub(crate) rate: u32,
+    /// For how long.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    #[command(flatten)]
+    pub(crate) crowd: Crowd,
+}
+
+/// What every mode that sends takes.
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How the messages are sent; they are received over /ws, or over Socket.IO when that sends.
+    #[arg(long, value_enum, default_value_t = Transports::All)]
+    transport: Transports,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
+}
+
+/// A new send when an answer comes.
+#[derive(Debug, Args)]
+pub(crate) struct Closed {
+    /// How many sends are under way at any time, of all people together.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) in_flight: u16,
+    /// Stop after this many messages.
+    #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    messages: Option<u64>,
+    /// Stop sending after this many seconds (10 when --messages is not given either).
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: Option<u64>,
+    /// Do not probe what this machine does at best, and print no ratios to it.
+    #[arg(long)]
+    pub(crate) no_floors: bool,
+}
+
+/// Who talks.
+#[derive(Debug, Args)]
+pub(crate) struct Crowd {
+    /// How many conversations, each of two people of its own.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=9_000))]
+    conversations: u16,
+    /// Make some conversations busier than others: the n-th gets a share that goes with 1/n^S. Without it all are
+    /// served in turn.
+    #[arg(long, value_name = "S", value_parser = exponent)]
+    zipf: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transports {
+    Rest,
+    Ws,
+    #[value(name = "socketio")]
+    SocketIo,
+    All,
+}
+
+impl Sending {
+    pub(crate) fn transports(&self) -> &'static [Transport] {
+        match self.transport {
+            Transports::Rest => &[Transport::Rest],
+            Transports::Ws => &[Transport::Ws],
+            Transports::SocketIo => &[Transport::SocketIo],
+            Transports::All => &[Transport::Rest, Transport::Ws, Transport::SocketIo],
+        }
+    }
+}
+
+impl Crowd {
+    pub(crate) fn conversations(&self) -> usize {
+        usize::from(self.conversations)
+    }
+
+    /// Whose turn it is, over and over.
+    pub(crate) fn turns(&self) -> Arc<[Seat]> {
+        match self.zipf {
+            None => turns::even(self.conversations()),
+            Some(exponent) => turns::zipf(self.conversations(), exponent),
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let how = self.zipf.map_or_else(
+            || "in turn".to_owned(),
+            |exponent| format!("Zipf {exponent}"),
+        );
+        format!("{} conversations, {how}", self.conversations)
+    }
+}
+
+impl Closed {
+    pub(crate) fn limit(&self) -> Limit {
+        match (self.messages, self.seconds) {
+            (Some(count), _) => Limit::Messages(count),
+            (None, Some(seconds)) => Limit::Time(Duration::from_secs(seconds)),
+            (None, None) => Limit::Time(DEFAULT_TIME),
+        }
+    }
+}
+
+fn exponent(text: &str) -> Result<f64, String> {
+    let exponent: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=5.0).contains(&exponent) {
+        Ok(exponent)
+    } else {
+        Err("not between 0 and 5".to_owned())
+    }
+}

@@ -1,0 +1,13 @@
+//! The modes that send messages: all are one engine with another pace, another number of conversations, or both.
+
+pub(crate) mod args;
+pub(crate) mod closed;
+pub(crate) mod floors;
+pub(crate) mod rate;
+
+mod cost;
+mod figures;
+mod run;
+mod senders;
+mod stage;
+mod turns;

@@ -1,0 +1,85 @@
+//! Mode `rate`: an open loop, in which each message has a time of its own.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::args::Rate;
+use super::cost;
+use super::figures;
+use super::run::{self, Order, Outcome, Pace};
+use super::stage::Stage;
+use crate::files;
+use crate::report::{GENERATOR_SHARE_MAX, Progress, Report};
+use crate::rest::Limits;
+use crate::schedule::Phase;
+
+/// Sends that may be under way together over REST; a server that lets more pile up does not keep up.
+const CONNECTIONS_MAX: usize = 2_000;
+/// How late the generator may be at the 99th percentile.
+const LAG_MAX: Duration = Duration::from_millis(1);
+
+const REMARKS: &[&str] = &[
+    "Correct: every acknowledged message exactly once at both sides and in the history, in one order, without a gap.",
+    "An open loop: latencies count from the time at which a message was due, not from when it could be sent.",
+];
+
+/// Measures, and prints the figures when every run was correct and on time.
+pub(crate) async fn run(options: &Rate) -> Result<()> {
+    let (sending, crowd) = (&options.sending, &options.crowd);
+    files::allow(2 * crowd.conversations() + CONNECTIONS_MAX)?;
+    let shape = format!(
+        "rate: {}, both people of each send, {} a second in an open loop, {} bytes of content, {} s",
+        crowd.name(),
+        options.rate,
+        sending.size,
+        options.seconds
+    );
+    let (common, transports) = (&sending.common, sending.transports());
+    let names = transports.iter().map(|transport| transport.name());
+    let mut report = Report::new(common, shape, names, REMARKS);
+    let mut stage = Stage::set(common.url.as_deref(), common.pid, crowd.conversations()).await?;
+    for run in 1..=common.runs {
+        for (column, &transport) in transports.iter().enumerate() {
+            let label = format!("{} {run}/{}", transport.name(), common.runs);
+            let order = Order {
+                transport,
+                size: usize::from(sending.size),
+                turns: crowd.turns(),
+                pace: Pace::Open {
+                    phases: vec![Phase {
+                        rate: options.rate.into(),
+                        time: Duration::from_secs(options.seconds),
+                    }],
+                    limits: Limits {
+                        connections: CONNECTIONS_MAX,
+                        refusals: false,
+                    },
+                },
+            };
+            let outcome = run::run(&mut stage, &order, &Progress::new(label)).await?;
+            on_time(&outcome)?;
+            report.add(column, figures::of(&outcome));
+        }
+    }
+    report.print();
+    Ok(())
+}
+
+/// A generator that could not send when it should have has measured itself.
+fn on_time(outcome: &Outcome) -> Result<()> {
+    let lag = Duration::from_nanos(outcome.ledger.lag.value_at_quantile(0.99));
+    ensure!(
+        lag <= LAG_MAX,
+        "the run is void: the generator was {lag:.1?} late (p99), more than {LAG_MAX:?}; the rate is too high for it, \
+         or the machine too busy"
+    );
+    let (before, after) = (&outcome.before, &outcome.after);
+    let share = cost::generator_share(before, after, outcome.ledger.duration());
+    let share = share.map_or(0.0, |share| 100.0 * share);
+    ensure!(
+        share <= GENERATOR_SHARE_MAX,
+        "the run is void: the generator took {share:.0} % of its core, more than {GENERATOR_SHARE_MAX:.0} %"
+    );
+    Ok(())
+}
