@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// Repeat, and print medians and ranges.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=99))]
     pub(crate) runs: u16,
+    /// Print the figures as JSON, for machines.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

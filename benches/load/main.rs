@@ -9,6 +9,7 @@ mod args;
 mod idle;
 mod report;
 mod sends;
+mod table;
 
 mod dial;
 mod http;

@@ -5,10 +5,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde_json::{Value, json};
 
 use crate::args::Common;
 use crate::server::Server;
+use crate::table::{Spread, align, cell, figure};
 use crate::usage;
+
+/// A name, and the figures of each run.
+type Column = (&'static str, Vec<Metrics>);
+
+/// How the second of two servers is called, and what stands beside them.
+const OTHER: &str = "the other";
+const RATIO: &str = "ratio";
 
 /// The figures of one run, by name; `None` is not known.
 pub(crate) type Metrics = Vec<(&'static str, Option<f64>)>;
@@ -86,12 +95,15 @@ impl Drop for Progress {
     }
 }
 
-/// Collects the runs of each column and prints them as a table.
+/// Collects the runs of each column and prints them, for people or for machines.
 pub(crate) struct Report {
     heading: Vec<(&'static str, String)>,
-    columns: Vec<(&'static str, Vec<Metrics>)>,
+    columns: Vec<Column>,
     runs: u16,
     remarks: &'static [&'static str],
+    json: bool,
+    /// Each column is followed by the same of another server.
+    paired: bool,
 }
 
 impl Report {
@@ -130,7 +142,19 @@ impl Report {
             columns: columns.map(|name| (name, Vec::new())).collect(),
             runs: common.runs,
             remarks,
+            json: common.json,
+            paired: false,
         }
+    }
+
+    /// Each column stands twice from now on, the second time for the server at `url`, and the two are compared.
+    pub(crate) fn against(mut self, url: &str) -> Self {
+        self.heading.push(("against", url.to_owned()));
+        let twice = self.columns.iter().map(|(name, _)| *name);
+        let twice = twice.flat_map(|name| [(name, Vec::new()), (OTHER, Vec::new())]);
+        self.columns = twice.collect();
+        self.paired = true;
+        self
     }
 
     pub(crate) fn add(&mut self, column: usize, metrics: Metrics) {
@@ -140,12 +164,19 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
+        if self.json {
+            println!("{:#}", self.to_json());
+            return;
+        }
         for (name, text) in &self.heading {
             println!("{name:<9}{text}");
         }
-        println!();
-        for line in self.table() {
-            println!("{line}");
+        let width = if self.paired { 2 } else { self.columns.len() };
+        for columns in self.columns.chunks(width) {
+            println!();
+            for line in self.table(columns) {
+                println!("{line}");
+            }
         }
         println!();
         for remark in self.remarks {
@@ -157,105 +188,112 @@ impl Report {
                 self.runs
             );
         }
-        if self
-            .values(GENERATOR_SHARE)
-            .any(|share| share > GENERATOR_SHARE_MAX)
-        {
+        let mut shares = self
+            .columns
+            .iter()
+            .flat_map(|it| values(GENERATOR_SHARE, it));
+        if shares.any(|share| share > GENERATOR_SHARE_MAX) {
             println!(
                 "The generator was at the end of its core: these rates are its own, the server may be faster."
             );
         }
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = f64> {
-        let metrics = self
-            .columns
-            .iter()
-            .flat_map(|(_, runs)| runs.iter().flatten());
-        metrics
-            .filter(move |(other, _)| *other == name)
-            .filter_map(|(_, value)| *value)
-    }
-
-    fn table(&self) -> Vec<String> {
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in self
-            .columns
-            .iter()
-            .flat_map(|(_, runs)| runs.iter().flatten())
-        {
-            if !names.contains(name) {
-                names.push(name);
-            }
-        }
+    fn table(&self, columns: &[Column]) -> Vec<String> {
         let mut table = vec![vec![String::new()]];
-        table[0].extend(self.columns.iter().map(|(name, _)| (*name).to_owned()));
-        for name in names {
-            let cells = self.columns.iter().map(|(_, runs)| cell(name, runs));
-            table.push(std::iter::once(name.to_owned()).chain(cells).collect());
+        table[0].extend(columns.iter().map(|(name, _)| (*name).to_owned()));
+        if self.paired {
+            table[0].push(RATIO.to_owned());
+        }
+        for name in names(columns) {
+            let mut row = vec![name.to_owned()];
+            row.extend(columns.iter().map(|column| cell(spread(name, column))));
+            if let ([one, other], true) = (columns, self.paired) {
+                row.push(cell(ratio(name, one, other)));
+            }
+            table.push(row);
         }
         align(&table)
     }
-}
 
-/// The median of a figure over the runs, and its range when there is one.
-fn cell(name: &str, runs: &[Metrics]) -> String {
-    let all = runs.iter().flatten().filter(|(other, _)| *other == name);
-    let mut values: Vec<f64> = all.filter_map(|(_, value)| *value).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = (values.len().saturating_sub(1) / 2, values.len() / 2);
-    match (
-        values.first(),
-        values.last(),
-        values.get(middle.0),
-        values.get(middle.1),
-    ) {
-        (Some(low), Some(high), Some(left), Some(right)) => {
-            let median = figure(f64::midpoint(*left, *right));
-            if values.len() == 1 {
-                median
-            } else {
-                format!("{median} ({}–{})", figure(*low), figure(*high))
-            }
+    /// Everything that the table says, and every run's figures.
+    fn to_json(&self) -> Value {
+        let heading = self.heading.iter().map(|(name, text)| (*name, json!(text)));
+        let mut whole: serde_json::Map<_, _> = heading
+            .map(|(name, text)| (name.to_owned(), text))
+            .collect();
+        let figures = |run: &Metrics| -> Value {
+            run.iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                .collect()
+        };
+        let column = |column: &Column| {
+            let median = |name| spread(name, column).map(|spread| spread.median);
+            let medians: Value = names(std::slice::from_ref(column))
+                .into_iter()
+                .map(|name| (name.to_owned(), json!(median(name))))
+                .collect();
+            let runs: Vec<_> = column.1.iter().map(figures).collect();
+            json!({"name": column.0, "runs": runs, "medians": medians})
+        };
+        let columns: Vec<_> = self.columns.iter().map(column).collect();
+        whole.insert("columns".to_owned(), json!(columns));
+        if self.paired {
+            let ratios: Vec<_> = self.columns.chunks(2).map(ratios).collect();
+            whole.insert("ratios".to_owned(), json!(ratios));
         }
-        _ => "unknown".to_owned(),
+        whole.insert("remarks".to_owned(), json!(self.remarks));
+        Value::Object(whole)
     }
 }
 
-fn align(table: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| {
-        table
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<0$}", width(0)),
-            _ => format!("{cell:>0$}", width(column) + 3),
-        });
-        cells.collect::<String>()
-    };
-    table.iter().map(line).collect()
+/// Every figure of some columns, each once.
+fn names(columns: &[Column]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for (name, _) in columns.iter().flat_map(|(_, runs)| runs.iter().flatten()) {
+        if !names.contains(name) {
+            names.push(*name);
+        }
+    }
+    names
 }
 
-/// Three digits that count, or all before the point.
-fn figure(value: f64) -> String {
-    match value {
-        1000.0.. => {
-            let digits = format!("{value:.0}");
-            let (head, tail) = digits.split_at(digits.len() % 3);
-            let groups = tail.as_bytes().chunks(3).map(String::from_utf8_lossy);
-            let head = (!head.is_empty()).then(|| head.into());
-            head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
-        }
-        100.0.. => format!("{value:.0}"),
-        _ if value.fract() == 0.0 => format!("{value:.0}"), // a count
-        10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
+/// A figure in each run of a column, where it is known.
+fn values<'a>(name: &'a str, (_, runs): &'a Column) -> impl Iterator<Item = f64> + 'a {
+    let all = runs
+        .iter()
+        .flatten()
+        .filter(move |(other, _)| *other == name);
+    all.filter_map(|(_, value)| *value)
+}
+
+fn spread(name: &str, column: &Column) -> Option<Spread> {
+    Spread::of(values(name, column).collect())
+}
+
+/// A figure of one server to that of the other, run by run.
+fn ratio(name: &str, one: &Column, other: &Column) -> Option<Spread> {
+    let pairs = values(name, one).zip(values(name, other));
+    let ratios = pairs.map(|(one, other)| one / other);
+    Spread::of(ratios.filter(|ratio| ratio.is_finite()).collect())
+}
+
+fn ratios(pair: &[Column]) -> Value {
+    let [one, other] = pair else {
+        return Value::Null;
+    };
+    let of = |name| {
+        ratio(name, one, other).map(
+            |Spread {
+                 median, low, high, ..
+             }| json!({"median": median, "low": low, "high": high}),
+        )
+    };
+    let ratios: Value = names(pair)
+        .into_iter()
+        .map(|name| (name.to_owned(), json!(of(name))))
+        .collect();
+    json!({"name": one.0, "ratios": ratios})
 }
 
 fn data() -> String {

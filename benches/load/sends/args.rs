@@ -1,5 +1,7 @@
 //! The command line of the modes that send.
 
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +57,18 @@ pub(crate) struct Sending {
     /// Bytes of content in each message (ASCII).
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
     pub(crate) size: u16,
+    /// Measure this server too, in turn with the first, and print the ratio of each figure.
+    #[arg(long, value_name = "URL")]
+    pub(crate) vs: Option<String>,
+    /// The process of the server at --vs, when it is on this machine.
+    #[arg(long, value_name = "PID", requires = "vs")]
+    pub(crate) vs_pid: Option<u32>,
+    /// Count the server's system calls in an extra short run under strace, of which nothing else is told.
+    #[arg(long)]
+    pub(crate) syscalls: bool,
+    /// Draw the latencies, and the throughput over time, into this file (SVG).
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 /// A new send when an answer comes.
@@ -145,4 +159,16 @@ fn exponent(text: &str) -> Result<f64, String> {
     } else {
         Err("not between 0 and 5".to_owned())
     }
+}
+
+/// A file that can be written to: to learn at the end that it cannot would be a pity.
+fn writable(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let new = !path.exists();
+    let opened = File::options().create(true).append(true).open(&path);
+    opened.map_err(|error| format!("cannot write there: {error}"))?;
+    if new {
+        fs::remove_file(&path).map_err(|error| format!("cannot write there: {error}"))?;
+    }
+    Ok(path)
 }

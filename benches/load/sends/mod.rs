@@ -5,9 +5,13 @@ pub(crate) mod closed;
 pub(crate) mod floors;
 pub(crate) mod rate;
 
+mod campaign;
 mod cost;
 mod figures;
+mod picture;
 mod run;
 mod senders;
 mod stage;
+mod strace;
+mod svg;
 mod turns;

@@ -5,12 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::args::Rate;
+use super::campaign::{Campaign, Wanted};
 use super::cost;
-use super::figures;
-use super::run::{self, Order, Outcome, Pace};
-use super::stage::Stage;
+use super::run::{Outcome, Pace};
 use crate::files;
-use crate::report::{GENERATOR_SHARE_MAX, Progress, Report};
+use crate::report::GENERATOR_SHARE_MAX;
 use crate::rest::Limits;
 use crate::schedule::Phase;
 
@@ -35,35 +34,26 @@ pub(crate) async fn run(options: &Rate) -> Result<()> {
         sending.size,
         options.seconds
     );
-    let (common, transports) = (&sending.common, sending.transports());
-    let names = transports.iter().map(|transport| transport.name());
-    let mut report = Report::new(common, shape, names, REMARKS);
-    let mut stage = Stage::set(common.url.as_deref(), common.pid, crowd.conversations()).await?;
-    for run in 1..=common.runs {
-        for (column, &transport) in transports.iter().enumerate() {
-            let label = format!("{} {run}/{}", transport.name(), common.runs);
-            let order = Order {
-                transport,
-                size: usize::from(sending.size),
-                turns: crowd.turns(),
-                pace: Pace::Open {
-                    phases: vec![Phase {
-                        rate: options.rate.into(),
-                        time: Duration::from_secs(options.seconds),
-                    }],
-                    limits: Limits {
-                        connections: CONNECTIONS_MAX,
-                        refusals: false,
-                    },
-                },
-            };
-            let outcome = run::run(&mut stage, &order, &Progress::new(label)).await?;
-            on_time(&outcome)?;
-            report.add(column, figures::of(&outcome));
-        }
-    }
-    report.print();
-    Ok(())
+    let campaign = Campaign {
+        sending,
+        shape,
+        remarks: REMARKS,
+        conversations: crowd.conversations(),
+        turns: crowd.turns(),
+        pace: Pace::Open {
+            phases: vec![Phase {
+                rate: options.rate.into(),
+                time: Duration::from_secs(options.seconds),
+            }],
+            limits: Limits {
+                connections: CONNECTIONS_MAX,
+                refusals: false,
+            },
+        },
+        floors: Wanted::Disk,
+        sound: on_time,
+    };
+    campaign.run().await
 }
 
 /// A generator that could not send when it should have has measured itself.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, interval, timeout};
 use super::cost::Snapshot;
 use super::senders::{self, Senders};
 use super::stage::{Open, Stage};
+use super::strace::Strace;
 use crate::args::Transport;
 use crate::check;
 use crate::ledger::{Ledger, Limit, Plan};
@@ -38,6 +39,8 @@ pub(super) struct Order {
     pub(super) size: usize,
     pub(super) turns: Arc<[Seat]>,
     pub(super) pace: Pace,
+    /// Count the server's system calls, which slows it down.
+    pub(super) strace: bool,
 }
 
 /// When a message is sent.
@@ -50,6 +53,26 @@ pub(super) enum Pace {
 }
 
 impl Pace {
+    /// The same for no longer than `time`.
+    pub(super) fn shortened(&self, time: Duration) -> Self {
+        match self {
+            Self::Closed { in_flight, .. } => Self::Closed {
+                in_flight: *in_flight,
+                limit: Limit::Time(time),
+            },
+            Self::Open { phases, limits } => {
+                let short = |phase: &Phase| Phase {
+                    time: phase.time.min(time),
+                    ..*phase
+                };
+                Self::Open {
+                    phases: phases.iter().map(short).collect(),
+                    limits: *limits,
+                }
+            }
+        }
+    }
+
     fn limit(&self) -> Limit {
         match self {
             Self::Closed { limit, .. } => *limit,
@@ -64,6 +87,8 @@ pub(super) struct Outcome {
     pub(super) ledger: Ledger,
     pub(super) before: Snapshot,
     pub(super) after: Snapshot,
+    /// The server's system calls, if they were counted.
+    pub(super) calls: Option<u64>,
 }
 
 /// One run on a server that is ready, or that is made ready for it.
@@ -96,6 +121,10 @@ async fn measure(
         echo: false,
     };
 
+    let strace = match open.pid.filter(|_| order.strace) {
+        Some(pid) => Some(Strace::attach(pid).await?),
+        None => None,
+    };
     let before = Snapshot::take(open.pid)?;
     let ledger = RefCell::new(Ledger::start(plan, order.pace.limit())?);
     let sending = senders.send_all(&mut sockets, &ledger);
@@ -105,12 +134,17 @@ async fn measure(
     )?;
     shown(&mut sockets, &ledger, progress).await?;
     let after = Snapshot::take(open.pid)?;
+    let calls = match strace {
+        Some(strace) => Some(strace.count().await?),
+        None => None,
+    };
     let (acked, heads) = conclude(stage, open, &casts, sockets, &ledger, progress).await?;
     let outcome = Outcome {
         acked,
         ledger: ledger.into_inner(),
         before,
         after,
+        calls,
     };
     Ok((outcome, heads))
 }

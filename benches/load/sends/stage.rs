@@ -63,6 +63,11 @@ impl Stage {
         })
     }
 
+    /// Whether the server's process is known.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self.place, Place::Elsewhere(_, None))
+    }
+
     pub(super) async fn open(&self, core: Option<usize>) -> Result<Open> {
         match &self.place {
             Place::Prepared(data) => {

@@ -36,9 +36,15 @@ pub(super) struct Shape<'a> {
 
 #[derive(Clone, Copy)]
 pub(super) struct Floors {
+    sync: sync::Sync,
+    /// For those who send as fast as they can.
+    top: Option<Top>,
+}
+
+#[derive(Clone, Copy)]
+struct Top {
     http: Rate,
     websocket: Rate,
-    sync: sync::Sync,
     rows: rows::Rows,
 }
 
@@ -50,6 +56,12 @@ struct Rate {
 }
 
 impl Floors {
+    /// That of the disk alone, for those who do not send as fast as they can.
+    pub(super) async fn probe_disk() -> Result<Self> {
+        let sync = sync::probe().await?;
+        Ok(Self { sync, top: None })
+    }
+
     pub(super) async fn probe(shape: &Shape<'_>) -> Result<Self> {
         let progress = Progress::new("floors".to_owned());
         let echo = Echo::start().await.context("cannot start the echo")?;
@@ -60,54 +72,68 @@ impl Floors {
         let sync = sync::probe().await?;
         progress.say("writing rows");
         let rows = rows::probe(shape.couples.len(), shape.size).await?;
-        Ok(Self {
+        let top = Top {
             http,
             websocket,
-            sync,
             rows,
-        })
+        };
+        let top = Some(top);
+        Ok(Self { sync, top })
     }
 
     /// The floors of one way to send, and `figures` as ratios to them.
     pub(super) fn beside(&self, transport: Transport, figures: &Metrics) -> Metrics {
-        let figure = |name: &str| figures.iter().find(|(it, _)| *it == name)?.1;
-        let ratio = |name, floor: f64| figure(name).map(|figure| figure / floor);
-        let percent = |name, floor| ratio(name, floor).map(|ratio| 100.0 * ratio);
+        let sync = &self.sync;
+        let mut beside = vec![
+            ("fdatasync of 4 KiB p50, ms", Some(sync.p50)),
+            (
+                "send → ack p50, × fdatasync p50",
+                ratio(figures, "send → ack p50, ms", sync.p50),
+            ),
+            (
+                "send → other side p50, × fdatasync p50",
+                ratio(figures, "send → other side p50, ms", sync.p50),
+            ),
+            ("fdatasync of 4 KiB p99, ms", Some(sync.p99)),
+            (
+                "send → ack p99, × fdatasync p99",
+                ratio(figures, "send → ack p99, ms", sync.p99),
+            ),
+        ];
+        if let Some(top) = &self.top {
+            beside.extend(top.beside(transport, figures));
+        }
+        beside
+    }
+}
+
+impl Top {
+    fn beside(&self, transport: Transport, figures: &Metrics) -> Metrics {
+        let sends = |floor| ratio(figures, "durable sends/s", floor);
+        let percent = |floor| sends(floor).map(|ratio| 100.0 * ratio);
         let echo = match transport {
             Transport::Rest => self.http,
             Transport::Ws | Transport::SocketIo => self.websocket,
         };
         let echo_cpu = echo.server_cpu.map(|cpu| cpu.as_nanos() as f64 / 1e3);
-        let (sends, cpu) = ("durable sends/s", "server CPU µs/message");
-        let (sync, rows) = (&self.sync, &self.rows);
+        let cpu = |floor| ratio(figures, "server CPU µs/message", floor);
+        let rows = &self.rows;
         vec![
             ("bare echo/s", Some(echo.per_second)),
-            ("  sends in % of it", percent(sends, echo.per_second)),
+            ("durable sends, % of bare echo", percent(echo.per_second)),
             ("bare echo, server CPU µs", echo_cpu),
-            (
-                "  server CPU in times of it",
-                echo_cpu.and_then(|floor| ratio(cpu, floor)),
-            ),
-            ("fdatasync of 4 KiB p50, ms", Some(sync.p50)),
-            (
-                "  send → ack p50 in times of it",
-                ratio("send → ack p50, ms", sync.p50),
-            ),
-            (
-                "  send → other side p50 in times of it",
-                ratio("send → other side p50, ms", sync.p50),
-            ),
-            ("fdatasync of 4 KiB p99, ms", Some(sync.p99)),
-            (
-                "  send → ack p99 in times of it",
-                ratio("send → ack p99, ms", sync.p99),
-            ),
+            ("server CPU, × bare echo", echo_cpu.and_then(cpu)),
             ("rows/s in batches of 256", Some(rows.batched)),
-            ("  sends in % of them", percent(sends, rows.batched)),
+            ("durable sends, % of rows in batches", percent(rows.batched)),
             ("rows/s one by one", Some(rows.single)),
-            ("  sends in times of them", ratio(sends, rows.single)),
+            ("durable sends, × rows one by one", sends(rows.single)),
         ]
     }
+}
+
+fn ratio(figures: &Metrics, name: &str, floor: f64) -> Option<f64> {
+    let (_, figure) = figures.iter().find(|(it, _)| *it == name)?;
+    figure.map(|figure| figure / floor)
 }
 
 /// The clients of a run against a server that sends back what it gets.
