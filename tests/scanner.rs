@@ -100,6 +100,23 @@ fn the_packets_of_socketio_are_told_apart() {
 }
 
 #[test]
+fn who_types_is_told_by_both_dialects() {
+    for on in [true, false] {
+        let data = format!(
+            r#"{{"conversationId":5,"user":{{"id":7,"name":"x","isTyping":null}},"isTyping":{on}}}"#
+        );
+        let frame = format!(r#"{{"event":"user_typing","data":{data}}}"#);
+        assert_eq!(scan::frame(frame.as_bytes()), Frame::Typing { on });
+        for offset in ["", r#","9""#] {
+            let packet = format!(r#"42["user_typing",{data}{offset}]"#);
+            assert_eq!(scan::packet(packet.as_bytes()), Frame::Typing { on });
+        }
+    }
+    let untold = br#"{"event":"user_typing","data":{"conversationId":5}}"#;
+    assert_eq!(scan::frame(untold), Frame::Unreadable);
+}
+
+#[test]
 fn a_command_that_comes_back_answers_itself() {
     let sent = br#"{"event":"send_message","data":{"conversationId":5,"content":"a-00000041xyz"},"id":100000041}"#;
     let Frame::Reply { id, message } = scan::echo(sent) else {

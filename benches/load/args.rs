@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use crate::sends::args::{Hot, Many, Rate};
+use crate::sends::args::{Hot, Many, Overload, Rate, Typing};
 use crate::sends::floors::echo::ARGUMENT as ECHO;
 
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
@@ -27,6 +27,10 @@ pub(crate) enum Mode {
     Many(Many),
     /// So many sends a second, each at its own time, whatever the server does (an open loop).
     Rate(Rate),
+    /// Twice as many sends as the server can serve, on a core of its own: what is served, what is refused, how fast.
+    Overload(Overload),
+    /// The guide's key presses: what one of them costs, and that the other side hears changes only.
+    Typing(Typing),
     /// Many connections that are open and say nothing: what one of them costs in memory.
     Idle(Idle),
     /// The server that stores nothing, which other modes start to compare with.

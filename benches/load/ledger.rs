@@ -42,6 +42,14 @@ struct Sent {
     seat: Seat,
 }
 
+/// When a message was due and when it was answered, in nanoseconds since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) due: u64,
+    pub(crate) at: u64,
+    pub(crate) refused: bool,
+}
+
 /// What one place told, and in which conversation.
 #[derive(Clone, Copy, Debug)]
 struct Told {
@@ -65,6 +73,8 @@ pub(crate) struct Ledger {
     last_ack: Duration,
     /// How many were acknowledged in each [`BIN`] since the start.
     pub(crate) bins: Vec<u32>,
+    /// What became of each message in the order of the answers, if that is asked for.
+    pub(crate) trace: Option<Vec<Answered>>,
     /// Nanoseconds from a send to its acknowledgement.
     pub(crate) ack_latency: Histogram<u64>,
     /// Nanoseconds from a send to the event on the other person's socket.
@@ -90,6 +100,7 @@ impl Ledger {
             given_up: 0,
             last_ack: Duration::ZERO,
             bins: Vec::new(),
+            trace: None,
             ack_latency: histogram()?,
             delivery_latency: histogram()?,
             refusal_latency: histogram()?,
@@ -167,6 +178,13 @@ impl Ledger {
         let sent = self.sent_at(ticket.seat, ticket.number)?;
         self.ack_latency
             .saturating_record((now.as_nanos() as u64).saturating_sub(sent));
+        if let Some(trace) = &mut self.trace {
+            trace.push(Answered {
+                due: sent,
+                at: now.as_nanos() as u64,
+                refused: false,
+            });
+        }
         self.last_ack = now;
         let bin = (now.as_nanos() / BIN.as_nanos()) as usize;
         if bin >= self.bins.len() {
@@ -182,6 +200,13 @@ impl Ledger {
         let sent = self.sent_at(ticket.seat, ticket.number)?;
         self.refusal_latency
             .saturating_record(now.saturating_sub(sent));
+        if let Some(trace) = &mut self.trace {
+            trace.push(Answered {
+                due: sent,
+                at: now,
+                refused: true,
+            });
+        }
         self.refused += 1;
         Ok(())
     }
@@ -224,6 +249,14 @@ impl Ledger {
 
     pub(crate) fn acked_count(&self) -> usize {
         self.acked.len() + self.echoed
+    }
+
+    pub(crate) fn refused_count(&self) -> usize {
+        self.refused
+    }
+
+    pub(crate) fn given_up_count(&self) -> usize {
+        self.given_up
     }
 
     /// How much has come back so far; it stands still when the server does.

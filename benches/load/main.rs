@@ -81,6 +81,8 @@ async fn run(mode: &Mode) -> Result<()> {
         Mode::Hot(options) => sends::closed::hot(options).await,
         Mode::Many(options) => sends::closed::many(options).await,
         Mode::Rate(options) => sends::rate::run(options).await,
+        Mode::Overload(options) => sends::overload::run(options).await,
+        Mode::Typing(options) => sends::typing::run(options).await,
         Mode::Idle(options) => idle::run(options).await,
         Mode::Echo => bail!("the echo has threads of its own"),
     }

@@ -159,7 +159,19 @@ impl Pool {
         Ok(())
     }
 
-    /// `None` when there are as many as there may be.
+    /// A request that is not a send, on a connection that is free; fails when the server does.
+    pub(crate) async fn ask(&self, request: &[u8]) -> Result<()> {
+        let connection = self.connection().await?;
+        let mut connection = connection.context("the server does not keep up")?;
+        let Answer { status, body } = connection.exchange(request).await?;
+        if !(200..300).contains(&status) {
+            bail!("the server refused a request: {status} {}", refusal(body));
+        }
+        self.idle.borrow_mut().push((connection, Instant::now()));
+        Ok(())
+    }
+
+    /// `None` when there are as many as there may be, or can be.
     async fn connection(&self) -> Result<Option<Connection>> {
         let free = self.idle.borrow_mut().pop();
         if let Some((connection, since)) = free {
@@ -174,6 +186,14 @@ impl Pool {
             return Ok(None);
         }
         self.open.set(self.open.get() + 1);
-        Connection::open(&self.target).await.map(Some)
+        match Connection::open(&self.target).await {
+            Ok(connection) => Ok(Some(connection)),
+            // A server that is asked too much may well leave the door shut.
+            Err(_) if self.limits.refusals => {
+                self.open.set(self.open.get() - 1);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

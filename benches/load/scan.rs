@@ -21,6 +21,10 @@ pub(crate) enum Frame<'a> {
         message: Message<'a>,
     },
     NewMessage(Message<'a>),
+    /// Somebody began to type, or ended it.
+    Typing {
+        on: bool,
+    },
     /// Any other event.
     Other,
     /// An `error` event, or a reply that is not a success.
@@ -37,10 +41,12 @@ pub(crate) enum Frame<'a> {
 pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
     let (mut event, mut reply, mut status): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
     let (mut data, mut inner) = (Message::default(), Message::default());
+    let mut on: &[u8] = b"";
     let walked = walk(text, |depth, key, value| match (depth, key) {
         (1, b"event") => event = value,
         (1, b"reply") => reply = value,
         (1, b"status") => status = value,
+        (2, b"isTyping") => on = value,
         (2, _) => data.take(key, value),
         (3, _) => inner.take(key, value),
         _ => {}
@@ -48,6 +54,7 @@ pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
     match (walked, event, status) {
         (None, ..) => Frame::Unreadable,
         (_, b"new_message", _) => Frame::NewMessage(inner),
+        (_, b"user_typing", _) => typing(on),
         (_, b"error", _) => Frame::Failure,
         (_, b"", b"success") if !reply.is_empty() => Frame::Reply {
             id: number(reply),
@@ -56,6 +63,14 @@ pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
         (_, b"", _) if !reply.is_empty() => Frame::Failure,
         (_, b"", _) => Frame::Unreadable,
         _ => Frame::Other,
+    }
+}
+
+fn typing(on: &[u8]) -> Frame<'_> {
+    match on {
+        b"true" => Frame::Typing { on: true },
+        b"false" => Frame::Typing { on: false },
+        _ => Frame::Unreadable,
     }
 }
 
@@ -91,15 +106,16 @@ pub(crate) fn packet(text: &[u8]) -> Frame<'_> {
 
 /// `["new_message",{"message":{…},…},…]`
 fn event(array: &[u8]) -> Frame<'_> {
-    let mut message = Message::default();
-    let walked = walk(array, |depth, key, value| {
-        if depth == 3 {
-            message.take(key, value);
-        }
+    let (mut message, mut on): (_, &[u8]) = (Message::default(), b"");
+    let walked = walk(array, |depth, key, value| match (depth, key) {
+        (2, b"isTyping") => on = value,
+        (3, _) => message.take(key, value),
+        _ => {}
     });
     match walked.and_then(|()| first_text(array)) {
         None => Frame::Unreadable,
         Some(b"new_message") => Frame::NewMessage(message),
+        Some(b"user_typing") => typing(on),
         Some(b"error") => Frame::Failure,
         Some(_) => Frame::Other,
     }

@@ -1,5 +1,6 @@
 //! When messages are due in an open loop: a time for each, which no server can put off.
 
+use std::iter::Peekable;
 use std::os::fd::OwnedFd;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
@@ -37,20 +38,14 @@ impl Times {
             phases,
         }
     }
-
-    /// When the next message is due, since the start; `None` after the last.
-    fn peek(&self) -> Option<Duration> {
-        let (phase, started, done) = self.current?;
-        Some(started + Duration::from_secs_f64(done as f64 / phase.rate))
-    }
 }
 
 impl Iterator for Times {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let due = self.peek()?;
         let (phase, started, done) = self.current.as_mut()?;
+        let due = *started + Duration::from_secs_f64(*done as f64 / phase.rate);
         *done += 1;
         // Counted, not compared with the phase's end: a sum of fractions is never quite the whole.
         if *done as f64 >= (phase.rate * phase.time.as_secs_f64()).round() {
@@ -64,16 +59,25 @@ impl Iterator for Times {
 /// The times, and a clock that wakes for them. The runtime's own timers are exact to a millisecond, which is what the
 /// generator may be late at most; so this is one of the kernel's.
 pub(crate) struct Schedule {
-    times: Times,
+    times: Peekable<Box<dyn Iterator<Item = Duration>>>,
     started: Instant,
     timer: AsyncFd<OwnedFd>,
 }
 
 impl Schedule {
-    /// Times count from `started`.
+    /// The times of some phases, which count from `started`.
     pub(crate) fn start(phases: Vec<Phase>, started: Instant) -> Result<Self> {
         let fastest = phases.iter().map(|phase| phase.rate).fold(1.0, f64::max);
-        let tick = Duration::from_secs_f64(1.0 / fastest).max(TICK);
+        Self::of(Times::new(phases), 1.0 / fastest, started)
+    }
+
+    /// Any times in their order, none of which the clock is later for than `tick` seconds.
+    pub(crate) fn of(
+        times: impl Iterator<Item = Duration> + 'static,
+        tick: f64,
+        started: Instant,
+    ) -> Result<Self> {
+        let tick = Duration::from_secs_f64(tick).max(TICK);
         let tick = Timespec {
             tv_sec: tick.as_secs() as i64,
             tv_nsec: tick.subsec_nanos().into(),
@@ -92,7 +96,7 @@ impl Schedule {
             Ok(AsyncFd::new(timer)?)
         };
         Ok(Self {
-            times: Times::new(phases),
+            times: (Box::new(times) as Box<dyn Iterator<Item = Duration>>).peekable(),
             started,
             timer: timer().context("cannot set a timer")?,
         })
@@ -103,7 +107,7 @@ impl Schedule {
         &mut self,
         task: &mut TaskContext<'_>,
     ) -> Poll<Result<Option<Duration>>> {
-        let Some(due) = self.times.peek() else {
+        let Some(&due) = self.times.peek() else {
             return Poll::Ready(Ok(None));
         };
         while self.started.elapsed() < due {

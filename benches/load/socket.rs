@@ -21,8 +21,11 @@ use crate::scan;
 use crate::schedule::Schedule;
 use crate::wakes::Wakes;
 
-/// The library clears the whole buffer before each read; its default of 128 KiB would cost more than the read.
+/// The library clears the whole buffer before each read; its default of 128 KiB would cost more than the read. Where
+/// there are many sockets, little comes at once on each, and their buffers fit into no cache.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
+const READ_BUFFER_BYTES_OF_MANY: usize = 2 * 1024;
+const MANY: usize = 16;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many sockets are opened together.
 const OPENING: usize = 32;
@@ -40,6 +43,12 @@ pub(crate) struct Sockets {
     unflushed: (Vec<usize>, Vec<bool>),
 }
 
+/// Who hears what comes.
+pub(crate) trait Listener {
+    /// `text` is the whole of what `frame` was read from.
+    fn told(&mut self, seat: Seat, frame: scan::Frame<'_>, text: &[u8]) -> Result<()>;
+}
+
 /// What the sockets send themselves, and how many commands they keep under way together.
 pub(crate) struct Pipeline {
     pub(crate) frames: Vec<Template>,
@@ -53,8 +62,12 @@ impl Sockets {
         dialect: Dialect,
     ) -> Result<Self> {
         let people = couples.iter().flat_map(|couple| &couple.people);
-        let opening =
-            people.map(|person| dial::open(dialect, target, &person.token, READ_BUFFER_BYTES));
+        let buffer = if couples.len() > MANY {
+            READ_BUFFER_BYTES_OF_MANY
+        } else {
+            READ_BUFFER_BYTES
+        };
+        let opening = people.map(|person| dial::open(dialect, target, &person.token, buffer));
         let sockets: Vec<_> = stream::iter(opening)
             .buffered(OPENING)
             .try_collect()
@@ -77,7 +90,7 @@ impl Sockets {
     ) -> Result<()> {
         poll_fn(|task| {
             let mut ledger = ledger.borrow_mut();
-            self.read(task, &mut ledger)?;
+            self.read(task, &mut *ledger)?;
             if let Some(pipeline) = pipeline.as_deref_mut() {
                 self.refill(pipeline, &mut ledger)?;
             }
@@ -92,13 +105,13 @@ impl Sockets {
     }
 
     /// Takes all that has come.
-    fn read(&mut self, task: &mut TaskContext<'_>, ledger: &mut Ledger) -> Result<()> {
+    fn read(&mut self, task: &mut TaskContext<'_>, listener: &mut impl Listener) -> Result<()> {
         self.wakes.take(task.waker(), &mut self.ready);
         for at in 0..self.ready.len() {
             let index = self.ready[at];
             let mut task = TaskContext::from_waker(self.wakes.waker(index));
             let (seat, socket) = (Seat::of_index(index), &mut self.sockets[index]);
-            read_all(&mut task, self.dialect, seat, socket, ledger)?;
+            read_all(&mut task, self.dialect, seat, socket, listener)?;
             // Pongs, and what could not be written before.
             self.touch(index);
         }
@@ -139,9 +152,36 @@ impl Sockets {
                 let ticket = ledger.take_due(due)?;
                 self.send(pipeline, ticket)?;
             }
-            self.read(task, &mut ledger)?;
+            self.read(task, &mut *ledger)?;
             self.flush()?;
             if ledger.all_answered() {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// The same for any listener and any frames: those that are due now are sent, until nobody waits for more.
+    pub(crate) async fn drive<L: Listener>(
+        &mut self,
+        listener: &mut L,
+        mut due: impl FnMut(&mut TaskContext<'_>) -> Poll<Result<Option<(Seat, Bytes)>>>,
+        done: impl Fn(&L) -> bool,
+    ) -> Result<()> {
+        let mut over = false;
+        poll_fn(|task| {
+            while let Poll::Ready(next) = due(task) {
+                let Some((seat, text)) = next? else {
+                    over = true;
+                    break;
+                };
+                self.write(seat.index(), text)?;
+            }
+            self.read(task, listener)?;
+            self.flush()?;
+            if over && done(listener) {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
@@ -153,6 +193,10 @@ impl Sockets {
     fn send(&mut self, pipeline: &mut Pipeline, ticket: Ticket) -> Result<()> {
         let index = ticket.seat.index();
         let text = Bytes::copy_from_slice(pipeline.frames[index].fill(ticket.number));
+        self.write(index, text)
+    }
+
+    fn write(&mut self, index: usize, text: Bytes) -> Result<()> {
         let frame = Frame::Text(Utf8Bytes::try_from(text).context("a frame is not UTF-8")?);
         let sent = self.sockets[index].start_send_unpin(frame);
         sent.context(BROKEN_WRITE)?;
@@ -205,7 +249,7 @@ fn read_all(
     dialect: Dialect,
     seat: Seat,
     socket: &mut Socket,
-    ledger: &mut Ledger,
+    listener: &mut impl Listener,
 ) -> Result<()> {
     loop {
         let Poll::Ready(frame) = next(task, socket) else {
@@ -219,7 +263,7 @@ fn read_all(
                         let answered = socket.start_send_unpin(Frame::text("3"));
                         answered.context(BROKEN_WRITE)?;
                     }
-                    told => take(seat, told, text, ledger)?,
+                    told => listener.told(seat, told, text)?,
                 }
             }
             Frame::Close(reason) => {
@@ -246,24 +290,33 @@ fn next(task: &mut TaskContext<'_>, socket: &mut Socket) -> Poll<Result<Frame>> 
     })
 }
 
-fn take(seat: Seat, told: scan::Frame<'_>, text: &[u8], ledger: &mut Ledger) -> Result<()> {
-    match told {
-        scan::Frame::NewMessage(message) => ledger.shown(seat, &message),
-        scan::Frame::Reply { id, message } => {
-            let number = Cast::number_of(id);
-            let number = number.with_context(|| {
-                format!("the server answered command {id}, which was never sent")
-            })?;
-            ledger.acknowledged(Ticket { seat, number }, &message)
+impl Listener for Ledger {
+    fn told(&mut self, seat: Seat, frame: scan::Frame<'_>, text: &[u8]) -> Result<()> {
+        match frame {
+            scan::Frame::NewMessage(message) => self.shown(seat, &message),
+            scan::Frame::Reply { id, message } => {
+                let number = Cast::number_of(id);
+                let number = number.with_context(|| {
+                    format!("the server answered command {id}, which was never sent")
+                })?;
+                self.acknowledged(Ticket { seat, number }, &message)
+            }
+            scan::Frame::Typing { .. } | scan::Frame::Other | scan::Frame::Ping => Ok(()),
+            scan::Frame::Failure | scan::Frame::Goodbye | scan::Frame::Unreadable => {
+                Err(complaint(frame, text))
+            }
         }
-        scan::Frame::Other | scan::Frame::Ping => Ok(()),
-        scan::Frame::Failure => bail!("the server refused a command: {}", refusal(text)),
-        scan::Frame::Goodbye => bail!("the server closed a socket in the middle"),
-        scan::Frame::Unreadable => {
-            bail!(
-                "the server sent a frame that is not of the contract: {}",
-                refusal(text)
-            )
-        }
+    }
+}
+
+/// What is wrong with a frame that nobody wants to get.
+pub(crate) fn complaint(frame: scan::Frame<'_>, text: &[u8]) -> anyhow::Error {
+    match frame {
+        scan::Frame::Failure => anyhow!("the server refused a command: {}", refusal(text)),
+        scan::Frame::Goodbye => anyhow!("the server closed a socket in the middle"),
+        _ => anyhow!(
+            "the server sent a frame that is not of the contract: {}",
+            refusal(text)
+        ),
     }
 }

@@ -46,6 +46,48 @@ pub(crate) struct Rate {
     pub(crate) crowd: Crowd,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Overload {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
+    /// How many conversations, each of two people of its own.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) conversations: u16,
+    /// What the server can serve, in sends a second; without it closed loops find out.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub(crate) maximum: Option<u32>,
+    /// How long twice as many are sent.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// HTTP connections at most, each with one send under way.
+    #[arg(long, default_value_t = 18_000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Typing {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How the key presses are told; they are heard over /ws, or over Socket.IO when that tells.
+    #[arg(long, value_enum, default_value_t = Transports::All)]
+    transport: Transports,
+    /// How many conversations, in each of which one of two people types.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=9_000))]
+    pub(crate) conversations: u16,
+    /// How often each of them begins to type.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) bursts: u8,
+    /// Key presses each time.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) keys: u16,
+    /// Key presses of each of them in a second.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(crate) keys_per_second: u8,
+}
+
 /// What every mode that sends takes.
 #[derive(Debug, Args)]
 pub(crate) struct Sending {
@@ -111,11 +153,23 @@ enum Transports {
 
 impl Sending {
     pub(crate) fn transports(&self) -> &'static [Transport] {
-        match self.transport {
-            Transports::Rest => &[Transport::Rest],
-            Transports::Ws => &[Transport::Ws],
-            Transports::SocketIo => &[Transport::SocketIo],
-            Transports::All => &[Transport::Rest, Transport::Ws, Transport::SocketIo],
+        self.transport.each()
+    }
+}
+
+impl Typing {
+    pub(crate) fn transports(&self) -> &'static [Transport] {
+        self.transport.each()
+    }
+}
+
+impl Transports {
+    fn each(self) -> &'static [Transport] {
+        match self {
+            Self::Rest => &[Transport::Rest],
+            Self::Ws => &[Transport::Ws],
+            Self::SocketIo => &[Transport::SocketIo],
+            Self::All => &[Transport::Rest, Transport::Ws, Transport::SocketIo],
         }
     }
 }

@@ -115,6 +115,7 @@ impl Campaign<'_> {
             turns: Arc::clone(&self.turns),
             pace,
             strace,
+            watched: false,
         }
     }
 

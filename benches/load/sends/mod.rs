@@ -3,11 +3,16 @@
 pub(crate) mod args;
 pub(crate) mod closed;
 pub(crate) mod floors;
+pub(crate) mod overload;
 pub(crate) mod rate;
+pub(crate) mod typing;
 
 mod campaign;
+mod cores;
 mod cost;
 mod figures;
+mod keys;
+mod memory;
 mod picture;
 mod run;
 mod senders;

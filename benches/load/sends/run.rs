@@ -9,6 +9,7 @@ use anyhow::{Error, Result, bail};
 use tokio::time::{Instant, interval, timeout};
 
 use super::cost::Snapshot;
+use super::memory::{Samples, while_watched};
 use super::senders::{self, Senders};
 use super::stage::{Open, Stage};
 use super::strace::Strace;
@@ -41,6 +42,8 @@ pub(super) struct Order {
     pub(super) pace: Pace,
     /// Count the server's system calls, which slows it down.
     pub(super) strace: bool,
+    /// Keep what became of each message, and the server's memory meanwhile.
+    pub(super) watched: bool,
 }
 
 /// When a message is sent.
@@ -89,11 +92,13 @@ pub(super) struct Outcome {
     pub(super) after: Snapshot,
     /// The server's system calls, if they were counted.
     pub(super) calls: Option<u64>,
+    /// The server's memory, if it was watched.
+    pub(super) memory: Samples,
 }
 
 /// One run on a server that is ready, or that is made ready for it.
 pub(super) async fn run(stage: &mut Stage, order: &Order, progress: &Progress) -> Result<Outcome> {
-    let open = stage.open(None).await?;
+    let open = stage.open().await?;
     let measured = measure(stage, &open, order, progress).await;
     let (outcome, heads) = open.close(measured).await?;
     stage.left_at(heads, outcome.ledger.next_number());
@@ -127,7 +132,10 @@ async fn measure(
     };
     let before = Snapshot::take(open.pid)?;
     let ledger = RefCell::new(Ledger::start(plan, order.pace.limit())?);
+    ledger.borrow_mut().trace = order.watched.then(Vec::new);
+    let (watched, mut memory) = (open.pid.filter(|_| order.watched), Samples::new());
     let sending = senders.send_all(&mut sockets, &ledger);
+    let sending = while_watched(sending, watched, &ledger, &mut memory);
     answered(
         attended(sending, &ledger, progress, ACK_PATIENCE).await?,
         &ledger,
@@ -145,6 +153,7 @@ async fn measure(
         before,
         after,
         calls,
+        memory,
     };
     Ok((outcome, heads))
 }

@@ -16,6 +16,8 @@ pub(super) struct Stage {
     pub(super) heads: Vec<u64>,
     /// The number of the next run's first message: what has its tag already is not sent again.
     pub(super) first_number: u32,
+    /// The core of a server of our own, if it has one to itself.
+    core: Option<usize>,
 }
 
 enum Place {
@@ -60,6 +62,7 @@ impl Stage {
             heads: vec![0; couples.len()],
             couples,
             first_number: 0,
+            core: None,
         })
     }
 
@@ -68,10 +71,15 @@ impl Stage {
         !matches!(self.place, Place::Elsewhere(_, None))
     }
 
-    pub(super) async fn open(&self, core: Option<usize>) -> Result<Open> {
+    /// A server of our own gets this core, and no other.
+    pub(super) fn keep_on(&mut self, core: usize) {
+        self.core = Some(core);
+    }
+
+    pub(super) async fn open(&self) -> Result<Open> {
         match &self.place {
             Place::Prepared(data) => {
-                let server = Server::start_from(data, core).await?;
+                let server = Server::start_from(data, self.core).await?;
                 Ok(Open {
                     target: server.target.clone(),
                     pid: Some(server.pid),
