@@ -21,6 +21,7 @@ mod rest;
 mod scan;
 mod schedule;
 mod socket;
+mod times;
 mod wakes;
 
 mod check;

@@ -12,49 +12,8 @@ use rustix::time::{
 };
 use tokio::io::unix::AsyncFd;
 
-/// How often to look at the clock when messages are due more often than this: those of one look leave together.
-const TICK: Duration = Duration::from_micros(100);
-
-/// So many messages a second, for so long.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Phase {
-    pub(crate) rate: f64,
-    pub(crate) time: Duration,
-}
-
-/// The times of all messages of some phases, one after the other, evenly spaced in each.
-#[derive(Clone, Debug)]
-pub(crate) struct Times {
-    phases: std::vec::IntoIter<Phase>,
-    /// The phase that is on, when it started, and how many of its messages are done.
-    current: Option<(Phase, Duration, u64)>,
-}
-
-impl Times {
-    pub(crate) fn new(phases: Vec<Phase>) -> Self {
-        let mut phases = phases.into_iter();
-        Self {
-            current: phases.next().map(|phase| (phase, Duration::ZERO, 0)),
-            phases,
-        }
-    }
-}
-
-impl Iterator for Times {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let (phase, started, done) = self.current.as_mut()?;
-        let due = *started + Duration::from_secs_f64(*done as f64 / phase.rate);
-        *done += 1;
-        // Counted, not compared with the phase's end: a sum of fractions is never quite the whole.
-        if *done as f64 >= (phase.rate * phase.time.as_secs_f64()).round() {
-            let next = *started + phase.time;
-            self.current = self.phases.next().map(|phase| (phase, next, 0));
-        }
-        Some(due)
-    }
-}
+/// No shorter than this is a wait: messages that are due more often leave together.
+const NAP: Duration = Duration::from_micros(100);
 
 /// The times, and a clock that wakes for them. The runtime's own timers are exact to a millisecond, which is what the
 /// generator may be late at most; so this is one of the kernel's.
@@ -62,43 +21,27 @@ pub(crate) struct Schedule {
     times: Peekable<Box<dyn Iterator<Item = Duration>>>,
     started: Instant,
     timer: AsyncFd<OwnedFd>,
+    /// The clock will wake.
+    set: bool,
 }
 
 impl Schedule {
-    /// The times of some phases, which count from `started`.
-    pub(crate) fn start(phases: Vec<Phase>, started: Instant) -> Result<Self> {
-        let fastest = phases.iter().map(|phase| phase.rate).fold(1.0, f64::max);
-        Self::of(Times::new(phases), 1.0 / fastest, started)
-    }
-
-    /// Any times in their order, none of which the clock is later for than `tick` seconds.
-    pub(crate) fn of(
+    /// Times in their order, which count from `started`.
+    #[expect(
+        deprecated,
+        reason = "what replaces it is not safe for every type; a descriptor that is owned stays what it is"
+    )]
+    pub(crate) fn start(
         times: impl Iterator<Item = Duration> + 'static,
-        tick: f64,
         started: Instant,
     ) -> Result<Self> {
-        let tick = Duration::from_secs_f64(tick).max(TICK);
-        let tick = Timespec {
-            tv_sec: tick.as_secs() as i64,
-            tv_nsec: tick.subsec_nanos().into(),
-        };
-        #[expect(
-            deprecated,
-            reason = "what replaces it is not safe for every type; a descriptor that is owned stays what it is"
-        )]
-        let timer = || -> Result<_> {
-            let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?;
-            let every = Itimerspec {
-                it_interval: tick,
-                it_value: tick,
-            };
-            timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every)?;
-            Ok(AsyncFd::new(timer)?)
-        };
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK);
+        let timer = AsyncFd::new(timer.context("cannot make a timer")?);
         Ok(Self {
             times: (Box::new(times) as Box<dyn Iterator<Item = Duration>>).peekable(),
             started,
-            timer: timer().context("cannot set a timer")?,
+            timer: timer.context("cannot wait for a timer")?,
+            set: false,
         })
     }
 
@@ -110,15 +53,38 @@ impl Schedule {
         let Some(&due) = self.times.peek() else {
             return Poll::Ready(Ok(None));
         };
-        while self.started.elapsed() < due {
+        loop {
+            let early = due.saturating_sub(self.started.elapsed());
+            if early.is_zero() {
+                return Poll::Ready(Ok(self.times.next()));
+            }
+            if !self.set {
+                self.wake_in(early.max(NAP))?;
+            }
             let mut ready = ready!(self.timer.poll_read_ready(task))?;
-            let mut ticks = [0; 8];
-            // How many ticks there were does not matter, and there may be none left: the clock says what is due.
-            let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut ticks)?));
+            let mut expirations = [0; 8];
+            let read =
+                ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut expirations)?));
+            // Otherwise it was not the timer, which will wake yet.
             if let Ok(read) = read {
                 read.context("cannot read a timer")?;
+                self.set = false;
             }
         }
-        Poll::Ready(Ok(self.times.next()))
+    }
+
+    fn wake_in(&mut self, time: Duration) -> Result<()> {
+        let timespec = |time: Duration| Timespec {
+            tv_sec: time.as_secs() as i64,
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        let once = Itimerspec {
+            it_interval: timespec(Duration::ZERO),
+            it_value: timespec(time),
+        };
+        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &once)
+            .context("cannot set a timer")?;
+        self.set = true;
+        Ok(())
     }
 }

@@ -121,7 +121,7 @@ impl Keyboard {
         Ok(Self {
             told: told.into(),
             texts: couples.iter().map(both).collect(),
-            schedule: Schedule::of(times.into_iter(), 0.0, started)?,
+            schedule: Schedule::start(times.into_iter(), started)?,
             started,
             lag: Histogram::new(3)?,
             pool: (transport == Transport::Rest).then_some(pool),

@@ -15,7 +15,7 @@ use crate::files;
 use crate::ledger::{Answered, Limit};
 use crate::report::{Metrics, Progress, Report};
 use crate::rest::Limits;
-use crate::schedule::Phase;
+use crate::times::Phase;
 
 /// Before and after the load somebody sends now and then, to see what is normal and when it is so again.
 const PROBES_PER_SECOND: f64 = 100.0;

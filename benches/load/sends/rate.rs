@@ -11,7 +11,7 @@ use super::run::{Outcome, Pace};
 use crate::files;
 use crate::report::GENERATOR_SHARE_MAX;
 use crate::rest::Limits;
-use crate::schedule::Phase;
+use crate::times::Phase;
 
 /// Sends that may be under way together over REST; a server that lets more pile up does not keep up.
 const CONNECTIONS_MAX: usize = 2_000;

@@ -20,8 +20,8 @@ use crate::message::{Cast, Seat};
 use crate::people;
 use crate::report::Progress;
 use crate::rest::Limits;
-use crate::schedule::Phase;
 use crate::socket::Sockets;
+use crate::times::Phase;
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long nothing at all may come back while answers are owed.

@@ -14,8 +14,9 @@ use crate::ledger::Ledger;
 use crate::message::{Cast, Template};
 use crate::people::Couple;
 use crate::rest::{Connections, Pool};
-use crate::schedule::{Phase, Schedule};
+use crate::schedule::Schedule;
 use crate::socket::{Pipeline, Sockets};
+use crate::times::{Phase, Times};
 
 /// What everybody's sockets speak.
 pub(super) fn dialect(transport: Transport) -> Dialect {
@@ -92,7 +93,7 @@ impl Senders {
                 while_listening(sent, sockets, ledger).await
             }
             Self::RestOnTime(pool, phases) => {
-                let mut schedule = Schedule::start(phases.clone(), started)?;
+                let mut schedule = Schedule::start(Times::new(phases.clone()), started)?;
                 let sent = pool.send_all(&mut schedule, ledger);
                 while_listening(sent, sockets, ledger).await
             }
@@ -101,7 +102,7 @@ impl Senders {
                 sockets.pump(ledger, Some(pipeline), all).await
             }
             Self::SocketsOnTime(pipeline, phases) => {
-                let mut schedule = Schedule::start(phases.clone(), started)?;
+                let mut schedule = Schedule::start(Times::new(phases.clone()), started)?;
                 sockets.pump_on_time(ledger, pipeline, &mut schedule).await
             }
         }
