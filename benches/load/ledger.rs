@@ -42,12 +42,21 @@ struct Sent {
     seat: Seat,
 }
 
-/// When a message was due and when it was answered, in nanoseconds since the start.
+/// When a message was due and when that was over, in nanoseconds since the start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered {
     pub(crate) due: u64,
     pub(crate) at: u64,
-    pub(crate) refused: bool,
+    pub(crate) fate: Fate,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Acknowledged,
+    Refused,
+    /// It could not even be sent.
+    NeverMade,
 }
 
 /// What one place told, and in which conversation.
@@ -68,8 +77,8 @@ pub(crate) struct Ledger {
     acked: Vec<Told>,
     echoed: usize,
     shown: [Vec<Told>; 2],
-    refused: usize,
-    given_up: usize,
+    /// Refused, or never made.
+    lost: usize,
     last_ack: Duration,
     /// How many were acknowledged in each [`BIN`] since the start.
     pub(crate) bins: Vec<u32>,
@@ -79,8 +88,6 @@ pub(crate) struct Ledger {
     pub(crate) ack_latency: Histogram<u64>,
     /// Nanoseconds from a send to the event on the other person's socket.
     pub(crate) delivery_latency: Histogram<u64>,
-    /// Nanoseconds from a send to its refusal.
-    pub(crate) refusal_latency: Histogram<u64>,
     /// Nanoseconds by which sends with a time of their own left too late.
     pub(crate) lag: Histogram<u64>,
 }
@@ -96,14 +103,12 @@ impl Ledger {
             acked: Vec::new(),
             echoed: 0,
             shown: Default::default(),
-            refused: 0,
-            given_up: 0,
+            lost: 0,
             last_ack: Duration::ZERO,
             bins: Vec::new(),
             trace: None,
             ack_latency: histogram()?,
             delivery_latency: histogram()?,
-            refusal_latency: histogram()?,
             lag: histogram()?,
             started: Instant::now(),
         })
@@ -178,13 +183,7 @@ impl Ledger {
         let sent = self.sent_at(ticket.seat, ticket.number)?;
         self.ack_latency
             .saturating_record((now.as_nanos() as u64).saturating_sub(sent));
-        if let Some(trace) = &mut self.trace {
-            trace.push(Answered {
-                due: sent,
-                at: now.as_nanos() as u64,
-                refused: false,
-            });
-        }
+        self.follow(sent, now, Fate::Acknowledged);
         self.last_ack = now;
         let bin = (now.as_nanos() / BIN.as_nanos()) as usize;
         if bin >= self.bins.len() {
@@ -194,26 +193,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// The server would not take `ticket`.
-    pub(crate) fn refused(&mut self, ticket: Ticket) -> Result<()> {
-        let now = self.started.elapsed().as_nanos() as u64;
+    /// `ticket` will have no acknowledgement.
+    pub(crate) fn lost(&mut self, ticket: Ticket, fate: Fate) -> Result<()> {
+        let now = self.started.elapsed();
         let sent = self.sent_at(ticket.seat, ticket.number)?;
-        self.refusal_latency
-            .saturating_record(now.saturating_sub(sent));
-        if let Some(trace) = &mut self.trace {
-            trace.push(Answered {
-                due: sent,
-                at: now,
-                refused: true,
-            });
-        }
-        self.refused += 1;
+        self.follow(sent, now, fate);
+        self.lost += 1;
         Ok(())
     }
 
-    /// A message could not even be sent.
-    pub(crate) fn given_up(&mut self) {
-        self.given_up += 1;
+    fn follow(&mut self, due: u64, now: Duration, fate: Fate) {
+        if let Some(trace) = &mut self.trace {
+            let at = now.as_nanos() as u64;
+            trace.push(Answered { due, at, fate });
+        }
     }
 
     /// `message` came as an event on the socket of `seat`.
@@ -244,27 +237,16 @@ impl Ledger {
     }
 
     pub(crate) fn under_way(&self) -> usize {
-        self.sent.len() - self.acked_count() - self.refused - self.given_up
+        self.sent.len() - self.acked_count() - self.lost
     }
 
     pub(crate) fn acked_count(&self) -> usize {
         self.acked.len() + self.echoed
     }
 
-    pub(crate) fn refused_count(&self) -> usize {
-        self.refused
-    }
-
-    pub(crate) fn given_up_count(&self) -> usize {
-        self.given_up
-    }
-
     /// How much has come back so far; it stands still when the server does.
     pub(crate) fn received_count(&self) -> usize {
-        self.acked_count()
-            + self.refused
-            + self.given_up
-            + self.shown.iter().map(Vec::len).sum::<usize>()
+        self.acked_count() + self.lost + self.shown.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Nothing more is to be sent, and every send has its answer.

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::http::{Answer, Connection, Target, refusal};
-use crate::ledger::Ledger;
+use crate::ledger::{Fate, Ledger};
 use crate::message::{Template, Ticket};
 use crate::scan;
 use crate::schedule::Schedule;
@@ -134,8 +134,7 @@ impl Pool {
     async fn send(&self, ticket: Ticket, ledger: &RefCell<Ledger>) -> Result<()> {
         let Some(mut connection) = self.connection().await? else {
             if self.limits.refusals {
-                ledger.borrow_mut().given_up();
-                return Ok(());
+                return ledger.borrow_mut().lost(ticket, Fate::NeverMade);
             }
             bail!(
                 "the server does not keep up: {} sends are under way, and each has a connection",
@@ -151,7 +150,7 @@ impl Pool {
                 ledger.borrow_mut().acknowledged(ticket, &message)?;
             }
             TOO_MANY_REQUESTS | UNAVAILABLE if self.limits.refusals => {
-                ledger.borrow_mut().refused(ticket)?;
+                ledger.borrow_mut().lost(ticket, Fate::Refused)?;
             }
             _ => bail!("the server refused a send: {status} {}", refusal(body)),
         }

@@ -12,7 +12,7 @@ use super::stage::Stage;
 use super::turns;
 use crate::args::Transport;
 use crate::files;
-use crate::ledger::{Answered, Limit};
+use crate::ledger::{Answered, Fate, Limit};
 use crate::report::{Metrics, Progress, Report};
 use crate::rest::Limits;
 use crate::times::Phase;
@@ -134,13 +134,16 @@ fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
     let end = BEFORE + load.time;
     let during = |time: u64| (nanos(BEFORE)..nanos(end)).contains(&time);
     let offered = (load.rate * load.time.as_secs_f64()).round();
-    let served = trace
+    let of = |fate| {
+        let loaded = trace.iter().filter(|it| during(it.due)).copied();
+        loaded.filter(move |it| it.fate == fate)
+    };
+    let in_time = trace
         .iter()
-        .filter(|it| !it.refused && during(it.at))
-        .count() as f64;
-    let served = served / load.time.as_secs_f64();
-    let accepted = trace.iter().filter(|it| !it.refused && during(it.due));
-    let accepted = histogram(accepted.copied())?;
+        .filter(|it| it.fate == Fate::Acknowledged && during(it.at));
+    let served = in_time.count() as f64 / load.time.as_secs_f64();
+    let accepted = histogram(of(Fate::Acknowledged))?;
+    let refused = histogram(of(Fate::Refused))?;
     let before = trace.iter().filter(|it| it.due < nanos(BEFORE));
     let before = histogram(before.copied())?;
     let normal = normal_after(trace, before.value_at_quantile(0.99), nanos(end));
@@ -148,7 +151,7 @@ fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
         let known = !histogram.is_empty();
         known.then(|| histogram.value_at_quantile(0.99) as f64 / 1e6)
     };
-    let share = |count: usize| Some(100.0 * count as f64 / offered);
+    let share = |fate| Some(100.0 * of(fate).count() as f64 / offered);
     let memory = |samples: &mut dyn Iterator<Item = &(Duration, u64)>| {
         let most = samples.map(|(_, bytes)| *bytes).max()?;
         Some(most as f64 / (1024.0 * 1024.0))
@@ -160,18 +163,9 @@ fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
         ("offered, sends/s", Some(load.rate)),
         ("served, sends/s", Some(served)),
         ("served, % of the maximum", Some(100.0 * served / maximum)),
-        (
-            "refused (503, 429), % of the offered",
-            share(ledger.refused_count()),
-        ),
-        (
-            "never made, % of the offered",
-            share(ledger.given_up_count()),
-        ),
-        (
-            "send → refusal p99, ms",
-            milliseconds(&ledger.refusal_latency),
-        ),
+        ("refused (503, 429), % of the offered", share(Fate::Refused)),
+        ("never made, % of the offered", share(Fate::NeverMade)),
+        ("send → refusal p99, ms", milliseconds(&refused)),
         ("send → ack p99 before, ms", milliseconds(&before)),
         ("send → ack p99 under load, ms", milliseconds(&accepted)),
         ("normal again after, s", normal),
@@ -200,7 +194,8 @@ fn histogram(answers: impl Iterator<Item = Answered>) -> Result<Histogram<u64>> 
 /// Seconds from the end of the load to the end of the last piece of time in which a probe was refused or slow.
 fn normal_after(trace: &[Answered], before: u64, end: u64) -> Option<f64> {
     let slow = |it: &&Answered| {
-        it.due >= end && (it.refused || it.at.saturating_sub(it.due) > NORMAL * before)
+        it.due >= end
+            && (it.fate != Fate::Acknowledged || it.at.saturating_sub(it.due) > NORMAL * before)
     };
     let last = trace.iter().filter(slow).map(|it| it.due - end).max();
     let pieces = last.map_or(0, |last| last / nanos(PIECE) + 1);
