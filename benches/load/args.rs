@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+use crate::args_scale::Idle;
+
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
 #[derive(Debug, Parser)]
 #[command(
@@ -20,7 +22,7 @@ struct CommandLine {
 pub(crate) enum Mode {
     /// One conversation, both people send as fast as the acknowledgements come back (a closed loop).
     Hot(Hot),
-    /// Many connections that are open and say nothing: what one of them costs in memory.
+    /// Many connections that are open and say nothing: what one of them costs in memory and CPU time.
     Idle(Idle),
 }
 
@@ -43,21 +45,6 @@ pub(crate) struct Hot {
     /// Stop sending after this many seconds (10 when --messages is not given either).
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) seconds: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Idle {
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// What kind of connections.
-    #[arg(long, value_enum, default_value_t = IdleTransports::All)]
-    transport: IdleTransports,
-    /// How many of them, ten of each person.
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u16).range(2..=20_000))]
-    pub(crate) connections: u16,
-    /// How long they are held; a server of the contract pings each within 25 s.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) seconds: u64,
 }
 
 /// What every mode takes.
@@ -83,15 +70,6 @@ enum HotTransports {
     All,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum IdleTransports {
-    Ws,
-    #[value(name = "socketio")]
-    SocketIo,
-    Polling,
-    All,
-}
-
 /// How `hot` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -99,16 +77,6 @@ pub(crate) enum Transport {
     Ws,
     /// Over a WebSocket from the start.
     SocketIo,
-}
-
-/// What `idle` holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Ws,
-    /// Over a WebSocket from the start.
-    SocketIo,
-    /// Socket.IO over long polling.
-    Polling,
 }
 
 impl Hot {
@@ -122,33 +90,12 @@ impl Hot {
     }
 }
 
-impl Idle {
-    pub(crate) fn transports(&self) -> &'static [Held] {
-        match self.transport {
-            IdleTransports::Ws => &[Held::Ws],
-            IdleTransports::SocketIo => &[Held::SocketIo],
-            IdleTransports::Polling => &[Held::Polling],
-            IdleTransports::All => &[Held::Ws, Held::SocketIo, Held::Polling],
-        }
-    }
-}
-
 impl Transport {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
             Self::Ws => "ws",
             Self::SocketIo => "socketio",
-        }
-    }
-}
-
-impl Held {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ws => "ws",
-            Self::SocketIo => "socketio",
-            Self::Polling => "polling",
         }
     }
 }

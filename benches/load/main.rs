@@ -6,6 +6,7 @@
 )]
 
 mod args;
+mod args_scale;
 mod hot;
 mod idle;
 mod report;
@@ -13,14 +14,19 @@ mod report;
 mod dial;
 mod http;
 mod ledger;
+mod lines;
 mod message;
 mod people;
 mod polling;
 mod rest;
 mod scan;
+mod scene;
+mod seed;
 mod socket;
 
 mod check;
+mod files;
+mod memory;
 mod server;
 mod usage;
 

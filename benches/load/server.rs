@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,18 +31,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Result<Self> {
-        let data = tempfile::tempdir_in(DATA_ROOT)
-            .context("cannot make a directory for the server's data")?;
-        Self::start_on(data).await
+        Self::start_on(Self::new_data()?).await
     }
 
-    /// Stops the server and starts it again on its data, at another address.
-    pub(crate) async fn restart(mut self) -> Result<Self> {
-        self.stop().await?;
-        Self::start_on(self.data).await
+    /// A new directory for a server's data, removed when it is dropped.
+    pub(crate) fn new_data() -> Result<TempDir> {
+        tempfile::tempdir_in(DATA_ROOT).context("cannot make a directory for the server's data")
     }
 
-    async fn start_on(data: TempDir) -> Result<Self> {
+    /// Where a server that is started on `data` has its database.
+    pub(crate) fn database(data: &TempDir) -> PathBuf {
+        data.path().join("load.db")
+    }
+
+    pub(crate) async fn start_on(data: TempDir) -> Result<Self> {
         let address = free_port()?;
         let log =
             File::create(data.path().join("output")).context("cannot keep the server's output")?;
@@ -51,7 +53,7 @@ impl Server {
             .env("LISTEN", address.to_string())
             .env(
                 "DATABASE_URL",
-                format!("sqlite://{}", data.path().join("load.db").display()),
+                format!("sqlite://{}", Self::database(&data).display()),
             )
             .env("RATE_LIMITS", "off")
             .stdin(Stdio::null())
