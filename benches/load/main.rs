@@ -28,6 +28,7 @@ mod check;
 mod files;
 mod memory;
 mod server;
+mod slabs;
 mod usage;
 
 use std::process::ExitCode;
