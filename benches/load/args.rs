@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use crate::args_scale::Idle;
+use crate::args_scale::{History, Idle};
 
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ pub(crate) enum Mode {
     Hot(Hot),
     /// Many connections that are open and say nothing: what one of them costs in memory and CPU time.
     Idle(Idle),
+    /// Questions and sends in a long conversation and for a person with many, against a short one and one with few.
+    History(History),
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,27 @@ pub(crate) struct Idle {
     pub(crate) waves: u8,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Messages of the long conversation; the short one has 1,000.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(2_000..=10_000_000))]
+    pub(crate) messages: u64,
+    /// Conversations of the person who has many; the other has 10.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub(crate) conversations: u32,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
+    /// Each question is asked in this many blocks, of which medians and ranges are printed.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) blocks: u16,
+    /// How often each side is asked in a block, in turns with the other.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=10_000))]
+    pub(crate) repeat: u16,
+}
+
 pub(crate) const WAVES_MAX: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

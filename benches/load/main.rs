@@ -7,10 +7,13 @@
 
 mod args;
 mod args_scale;
+mod history;
 mod hot;
 mod idle;
 mod report;
 
+mod archive;
+mod bulk;
 mod dial;
 mod http;
 mod ledger;
@@ -18,6 +21,7 @@ mod lines;
 mod message;
 mod people;
 mod polling;
+mod question;
 mod rest;
 mod scan;
 mod scene;
@@ -25,10 +29,12 @@ mod seed;
 mod socket;
 
 mod check;
+mod disk;
 mod files;
 mod memory;
 mod server;
 mod slabs;
+mod stats;
 mod usage;
 
 use std::process::ExitCode;
@@ -80,5 +86,6 @@ async fn run(mode: &Mode) -> Result<()> {
     match mode {
         Mode::Hot(options) => hot::run(options).await,
         Mode::Idle(options) => idle::run(options).await,
+        Mode::History(options) => history::run(options).await,
     }
 }
