@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use crate::args_scale::{History, Idle};
+use crate::args_scale::{History, Idle, Storm};
 
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ pub(crate) enum Mode {
     Idle(Idle),
     /// Questions and sends in a long conversation and for a person with many, against a short one and one with few.
     History(History),
+    /// Many clients lose their connection at once, and come back with the stock client's timing.
+    Storm(Storm),
 }
 
 #[derive(Debug, Args)]

@@ -43,6 +43,69 @@ pub(crate) struct History {
     pub(crate) repeat: u16,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Storm {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How the clients connect: a WebSocket from the start, or long polling first, as is the stock default.
+    #[arg(long, value_enum, default_value_t = StormTransports::All)]
+    transport: StormTransports,
+    /// How many clients lose their connection.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u16).range(2..=20_000))]
+    pub(crate) clients: u16,
+    /// People who stay, and write to them over REST.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) steady: u16,
+    /// Messages a second, of all of those together.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) rate: u16,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
+    /// Seconds of sending before the break, to compare with.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) calm: u64,
+    /// Seconds after which all must be back.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) patience: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StormTransports {
+    #[value(name = "socketio")]
+    SocketIo,
+    Polling,
+    All,
+}
+
+/// How a client of Socket.IO connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A WebSocket from the start.
+    WebSocket,
+    /// Long polling, and a WebSocket as soon as that is open.
+    PollingFirst,
+}
+
+impl Storm {
+    pub(crate) fn ways(&self) -> &'static [Way] {
+        match self.transport {
+            StormTransports::SocketIo => &[Way::WebSocket],
+            StormTransports::Polling => &[Way::PollingFirst],
+            StormTransports::All => &[Way::WebSocket, Way::PollingFirst],
+        }
+    }
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WebSocket => "socketio",
+            Self::PollingFirst => "polling",
+        }
+    }
+}
+
 pub(crate) const WAVES_MAX: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

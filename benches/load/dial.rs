@@ -70,7 +70,12 @@ pub(crate) async fn open(
     opened.with_context(|| format!("a socket was not open within {HANDSHAKE_TIMEOUT:?}"))?
 }
 
-async fn upgrade(target: &Target, request: Request, read_buffer: usize) -> Result<Socket> {
+/// Makes a connection a WebSocket; `read_buffer` is in bytes.
+pub(crate) async fn upgrade(
+    target: &Target,
+    request: Request,
+    read_buffer: usize,
+) -> Result<Socket> {
     let path = request.uri().path().to_owned();
     let config = WebSocketConfig::default().read_buffer_size(read_buffer);
     let stream = target.connect().await?;

@@ -11,10 +11,14 @@ mod history;
 mod hot;
 mod idle;
 mod report;
+mod storm;
 
 mod archive;
+mod backoff;
 mod bulk;
+mod comeback;
 mod dial;
+mod engine;
 mod http;
 mod ledger;
 mod lines;
@@ -23,10 +27,13 @@ mod people;
 mod polling;
 mod question;
 mod rest;
+mod reunion;
 mod scan;
 mod scene;
 mod seed;
 mod socket;
+mod steady;
+mod told;
 
 mod check;
 mod disk;
@@ -87,5 +94,6 @@ async fn run(mode: &Mode) -> Result<()> {
         Mode::Hot(options) => hot::run(options).await,
         Mode::Idle(options) => idle::run(options).await,
         Mode::History(options) => history::run(options).await,
+        Mode::Storm(options) => storm::run(options).await,
     }
 }

@@ -125,6 +125,35 @@ async fn wait(connection: &mut Connection, poll: &str) -> Result<Told> {
     Ok(told)
 }
 
+/// One poll of a connection, which `sid` names (`&sid=…`) when it is there already: the packets of its answer.
+pub(crate) async fn poll(
+    connection: &mut Connection,
+    target: &Target,
+    sid: &str,
+) -> Result<Vec<String>> {
+    let request = get(target, &format!("{ENGINE}&transport=polling{sid}"));
+    let payload = body(connection.exchange(request.as_bytes()).await?)?;
+    let payload = std::str::from_utf8(payload).context("a payload is not UTF-8")?;
+    let packets = payload.split(char::from(SEPARATOR));
+    Ok(packets.map(str::to_owned).collect())
+}
+
+/// Posts a packet on a connection that is kept.
+pub(crate) async fn post_on(
+    connection: &mut Connection,
+    target: &Target,
+    sid: &str,
+    packet: &str,
+) -> Result<()> {
+    let request = format!(
+        "POST {ENGINE}&transport=polling{sid} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+         Content-Length: {}\r\n\r\n{packet}",
+        target.host,
+        packet.len()
+    );
+    body(connection.exchange(request.as_bytes()).await?).map(drop)
+}
+
 async fn post(target: &Target, path: &str, payload: &str) -> Result<()> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain;charset=UTF-8\r\nConnection: close\r\n\
