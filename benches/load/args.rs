@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use crate::args_scale::{History, Idle, Storm};
+use crate::args_scale::{History, Idle, Restart, Storm};
 
 /// Loads a Duologue server, checks that it kept its promises, and prints what that cost.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub(crate) enum Mode {
     History(History),
     /// Many clients lose their connection at once, and come back with the stock client's timing.
     Storm(Storm),
+    /// A server with a large database is killed under load: how long until it serves again, and is all there?
+    Restart(Restart),
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod history;
 mod hot;
 mod idle;
 mod report;
+mod restart;
 mod storm;
 
 mod archive;
@@ -33,6 +34,7 @@ mod scene;
 mod seed;
 mod socket;
 mod steady;
+mod survival;
 mod told;
 
 mod check;
@@ -95,5 +97,6 @@ async fn run(mode: &Mode) -> Result<()> {
         Mode::Idle(options) => idle::run(options).await,
         Mode::History(options) => history::run(options).await,
         Mode::Storm(options) => storm::run(options).await,
+        Mode::Restart(options) => restart::run(options).await,
     }
 }

@@ -18,7 +18,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_duologue");
 const DATA_ROOT: &str = env!("CARGO_TARGET_TMPDIR");
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LAST_LINES: usize = 10;
 
 /// A running server with an empty database of its own; dropping it kills the process and removes the data.
@@ -27,6 +27,8 @@ pub(crate) struct Server {
     data: TempDir,
     pub(crate) target: Target,
     pub(crate) pid: u32,
+    /// From just before the process was made to its first answer that it is ready.
+    pub(crate) ready_after: Duration,
 }
 
 impl Server {
@@ -48,6 +50,7 @@ impl Server {
         let address = free_port()?;
         let log =
             File::create(data.path().join("output")).context("cannot keep the server's output")?;
+        let started = Instant::now();
         let child = Command::new(BINARY)
             .current_dir(data.path())
             .env("LISTEN", address.to_string())
@@ -68,8 +71,10 @@ impl Server {
             data,
             target: Target::local(address),
             pid,
+            ready_after: Duration::ZERO,
         };
         server.wait_until_ready().await?;
+        server.ready_after = started.elapsed();
         Ok(server)
     }
 
@@ -127,6 +132,12 @@ impl Server {
                 self.last_lines()
             ),
         }
+    }
+
+    /// Ends the server as a crash would, without a word. What it leaves behind is returned.
+    pub(crate) async fn kill(mut self) -> Result<TempDir> {
+        self.child.kill().await.context("cannot kill the server")?;
+        Ok(self.data)
     }
 
     /// When the server has died, that is the reason of every other error.
