@@ -6,6 +6,9 @@ use anyhow::{Context, Result};
 
 use crate::slabs::{buffer_bytes, slab_bytes};
 
+/// The kernel counts by the slab, and others open and close sockets meanwhile: fewer connections would be mostly that.
+const STANDING_OUT: usize = 500;
+
 /// The memory of one process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
@@ -65,13 +68,17 @@ impl Kernel {
         slabs().or_else(group).unwrap_or(Self::Unknown)
     }
 
-    /// The bytes that came with each of `connections`, of which both ends are here.
+    /// The bytes that came with each of `connections`, of which both ends are here; `None` when they are too few to
+    /// stand out.
     pub(crate) fn grown(self, since: Self, connections: usize) -> Option<f64> {
         let (before, after) = match (since, self) {
             (Self::Slabs(before), Self::Slabs(after))
             | (Self::Group(before), Self::Group(after)) => (before, after),
             _ => return None,
         };
+        if connections < STANDING_OUT {
+            return None;
+        }
         Some((after as f64 - before as f64) / (2 * connections) as f64)
     }
 }
