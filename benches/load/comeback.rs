@@ -63,6 +63,8 @@ pub(crate) struct Client {
     conversation: u64,
     pid: Option<String>,
     offset: Option<String>,
+    /// The session that `pid` names had its join acknowledged.
+    is_joined: bool,
     fate: Fate,
 }
 
@@ -74,6 +76,7 @@ impl Client {
             conversation,
             pid: None,
             offset: None,
+            is_joined: false,
             fate: Fate::default(),
         }
     }
@@ -147,28 +150,39 @@ impl Client {
             }
         }
         engine.say(format!("40{auth}"));
+        // A server may tell what was missed before it lets in: stock clients keep that until they are.
+        let (mut early, mut reached) = (Vec::new(), None);
         loop {
             let packet = engine.next().await?;
-            match told::read(&packet) {
-                (Told::In { pid }, _) => {
+            let (told, offset) = told::read(&packet);
+            reached = offset.or(reached);
+            match told {
+                Told::In { pid } => {
                     let recovered = pid.is_some() && pid == self.pid;
                     self.pid = pid;
-                    if !recovered {
-                        self.join(engine).await?;
+                    self.note(reached);
+                    if recovered {
+                        early.drain(..).for_each(|post| self.take(&post));
+                    }
+                    if !recovered || !self.is_joined {
+                        self.is_joined = false;
+                        self.join(engine, early).await?;
+                        self.is_joined = true;
                     }
                     return Ok(recovered);
                 }
-                (Told::Ping, _) => engine.say("3".to_owned()),
-                (Told::Other, _) => {}
-                (Told::Goodbye, _) => bail!("the server closed a connection as it was entered"),
-                _ => return Err(refused(&packet)),
+                Told::Message(post) => early.push(post),
+                Told::Ping => engine.say("3".to_owned()),
+                Told::Other => {}
+                Told::Goodbye => bail!("the server closed a connection as it was entered"),
+                Told::Joined(_) | Told::Wrong => return Err(refused(&packet)),
             }
         }
     }
 
-    /// Joins, and takes what it has missed. What a session that has not joined is told of its conversation comes again
-    /// in the answer, and is left out here.
-    async fn join(&mut self, engine: &mut Engine) -> Result<()> {
+    /// Joins, and takes what it has missed. What a session that has not joined is told of its
+    /// conversation comes again in the answer, and is left out here: that is what `early` is.
+    async fn join(&mut self, engine: &mut Engine, mut early: Vec<Post>) -> Result<()> {
         let after = self
             .fate
             .seen
@@ -179,7 +193,6 @@ impl Client {
         let join =
             json!(["join_conversation", {"conversationId": self.conversation, "afterSeq": after}]);
         engine.say(format!("420{join}"));
-        let mut early = Vec::new();
         loop {
             let packet = engine.next().await?;
             let (told, offset) = told::read(&packet);
