@@ -74,7 +74,8 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One thread is all the generator may have: the server needs the rest of the machine.
+/// One thread is all the generator may have: the server needs the rest of the machine. (In a storm, those who stay have
+/// another, which does little.)
 fn start(mode: &Mode) -> Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime
