@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
+use crate::args_scale::{History, Idle, Restart, Storm};
 use crate::sends::args::{Hot, Many, Overload, Rate, Typing};
 use crate::sends::floors::echo::ARGUMENT as ECHO;
 
@@ -31,26 +32,17 @@ pub(crate) enum Mode {
     Overload(Overload),
     /// The guide's key presses: what one of them costs, and that the other side hears changes only.
     Typing(Typing),
-    /// Many connections that are open and say nothing: what one of them costs in memory.
+    /// Many connections that are open and say nothing: what one of them costs in memory and CPU time.
     Idle(Idle),
+    /// Questions and sends in a long conversation and for a person with many, against a short one and one with few.
+    History(History),
+    /// Many clients lose their connection at once, and come back with the stock client's timing.
+    Storm(Storm),
+    /// A server with a large database is killed under load: how long until it serves again, and is all there?
+    Restart(Restart),
     /// The server that stores nothing, which other modes start to compare with.
     #[command(name = ECHO, hide = true)]
     Echo,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Idle {
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// What kind of connections.
-    #[arg(long, value_enum, default_value_t = IdleTransports::All)]
-    transport: IdleTransports,
-    /// How many of them, ten of each person.
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u16).range(2..=20_000))]
-    pub(crate) connections: u16,
-    /// How long they are held; a server of the contract pings each within 25 s.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) seconds: u64,
 }
 
 /// What every mode takes.
@@ -70,15 +62,6 @@ pub(crate) struct Common {
     pub(crate) json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum IdleTransports {
-    Ws,
-    #[value(name = "socketio")]
-    SocketIo,
-    Polling,
-    All,
-}
-
 /// How messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -88,43 +71,12 @@ pub(crate) enum Transport {
     SocketIo,
 }
 
-/// What `idle` holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Ws,
-    /// Over a WebSocket from the start.
-    SocketIo,
-    /// Socket.IO over long polling.
-    Polling,
-}
-
-impl Idle {
-    pub(crate) fn transports(&self) -> &'static [Held] {
-        match self.transport {
-            IdleTransports::Ws => &[Held::Ws],
-            IdleTransports::SocketIo => &[Held::SocketIo],
-            IdleTransports::Polling => &[Held::Polling],
-            IdleTransports::All => &[Held::Ws, Held::SocketIo, Held::Polling],
-        }
-    }
-}
-
 impl Transport {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
             Self::Ws => "ws",
             Self::SocketIo => "socketio",
-        }
-    }
-}
-
-impl Held {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ws => "ws",
-            Self::SocketIo => "socketio",
-            Self::Polling => "polling",
         }
     }
 }

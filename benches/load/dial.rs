@@ -73,7 +73,12 @@ pub(crate) async fn open(
     opened.with_context(|| format!("a socket was not open within {HANDSHAKE_TIMEOUT:?}"))?
 }
 
-async fn upgrade(target: &Target, request: Request, read_buffer: usize) -> Result<Socket> {
+/// Makes a connection a WebSocket; `read_buffer` is in bytes.
+pub(crate) async fn upgrade(
+    target: &Target,
+    request: Request,
+    read_buffer: usize,
+) -> Result<Socket> {
     let path = request.uri().path().to_owned();
     let config = WebSocketConfig::default().read_buffer_size(read_buffer);
     let stream = target.connect().await?;
@@ -116,4 +121,41 @@ async fn join_main(socket: &mut Socket, token: &str) -> Result<()> {
         }
     }
     bail!("the server closed a socket before it let anybody in")
+}
+
+/// The id of the one command that an idle connection sends.
+pub(crate) const JOIN_ID: u64 = 1;
+
+/// The event that asks to join a conversation, as data and id of either dialect.
+pub(crate) fn join_command(dialect: Dialect, conversation: u64) -> String {
+    let data = json!({ "conversationId": conversation });
+    match dialect {
+        Dialect::Plain | Dialect::Echo => {
+            json!({ "event": "join_conversation", "data": data, "id": JOIN_ID }).to_string()
+        }
+        Dialect::SocketIo => format!("42{JOIN_ID}{}", json!(["join_conversation", data])),
+    }
+}
+
+/// Joins a conversation, and returns when the server has acknowledged that.
+pub(crate) async fn join(dialect: Dialect, socket: &mut Socket, conversation: u64) -> Result<()> {
+    let command = Message::text(join_command(dialect, conversation));
+    let broke = "a socket broke before it had joined";
+    let joining = async {
+        socket.send(command).await.context(broke)?;
+        while let Some(frame) = socket.next().await {
+            let Message::Text(text) = frame.context(broke)? else {
+                continue; // a ping, which the library answers
+            };
+            match dialect.read(text.as_bytes()) {
+                scan::Frame::Reply { id: JOIN_ID, .. } => return Ok(()),
+                scan::Frame::Ping => socket.send(Message::text("3")).await.context(broke)?,
+                scan::Frame::Other => {}
+                _ => bail!("the server lets nobody join: {}", refusal(text.as_bytes())),
+            }
+        }
+        bail!("the server closed a socket before it had joined")
+    };
+    let joined = timeout(HANDSHAKE_TIMEOUT, joining).await;
+    joined.with_context(|| format!("a join was not answered within {HANDSHAKE_TIMEOUT:?}"))?
 }

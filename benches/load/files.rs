@@ -1,19 +1,19 @@
-//! How many files may be open: each connection is one.
+//! The limit on open files, which every connection counts against, here and in the server that is started from here.
 
 use anyhow::{Context, Result, ensure};
 
-/// Files of the generator that are no connections of a run, and the few that set the scene.
-const SPARE: u64 = 100;
+/// Files that are no connections of the run, and connections that are there for a moment.
+const SPARE: u64 = 500;
 
-/// Sees to it that `connections` may be open, or says what is missing. A server that is started later may open as many.
-pub(crate) fn allow(connections: usize) -> Result<()> {
-    let allowed =
-        rlimit::increase_nofile_limit(u64::MAX).context("cannot ask for more open files")?;
-    let needed = connections as u64 + SPARE;
+/// Raises the limit as far as it goes, and fails in one line when `connections` do not fit.
+pub(crate) fn room_for(connections: u64) -> Result<()> {
+    let allowed = rlimit::increase_nofile_limit(u64::MAX);
+    let allowed = allowed.context("cannot ask for more open files")?;
+    let needed = connections + SPARE;
     ensure!(
-        allowed >= needed,
-        "this takes {needed} open files, and no more than {allowed} are allowed here: raise the limit, as root with \
-         `ulimit -Hn {needed}` in the shell that starts this, or ask for less"
+        needed <= allowed,
+        "this needs {needed} open files, and the hard limit here is {allowed}: raise it (`ulimit -Hn {needed}` as root, \
+         LimitNOFILE= of a systemd unit, `nofile` in limits.conf), or ask for fewer connections"
     );
     Ok(())
 }

@@ -6,27 +6,48 @@
 )]
 
 mod args;
+mod args_scale;
+mod history;
 mod idle;
 mod report;
+mod restart;
 mod sends;
+mod storm;
 mod table;
 
+mod archive;
+mod backoff;
+mod bulk;
+mod comeback;
 mod dial;
+mod engine;
 mod http;
 mod ledger;
+mod lines;
 mod message;
 mod people;
 mod polling;
+mod question;
 mod rest;
+mod reunion;
 mod scan;
+mod scene;
 mod schedule;
+mod seed;
 mod socket;
+mod steady;
+mod survival;
 mod times;
+mod told;
 mod wakes;
 
 mod check;
+mod disk;
 mod files;
+mod memory;
 mod server;
+mod slabs;
+mod stats;
 mod usage;
 
 use std::process::ExitCode;
@@ -57,7 +78,8 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One thread is all the generator may have: the server needs the rest of the machine.
+/// One thread is all the generator may have: the server needs the rest of the machine. (In a storm, those who stay have
+/// another, which does little.)
 fn start(mode: &Mode) -> Result<()> {
     if let Mode::Echo = mode {
         return sends::floors::echo::serve();
@@ -85,6 +107,9 @@ async fn run(mode: &Mode) -> Result<()> {
         Mode::Overload(options) => sends::overload::run(options).await,
         Mode::Typing(options) => sends::typing::run(options).await,
         Mode::Idle(options) => idle::run(options).await,
+        Mode::History(options) => history::run(options).await,
+        Mode::Storm(options) => storm::run(options).await,
+        Mode::Restart(options) => restart::run(options).await,
         Mode::Echo => bail!("the echo has threads of its own"),
     }
 }

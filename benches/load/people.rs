@@ -34,6 +34,19 @@ pub(crate) async fn introduce(target: &Target) -> Result<Couple> {
     let mut connection = Connection::open(target).await?;
     let first = register(&mut connection, "a").await?;
     let second = register(&mut connection, "b").await?;
+    let conversation = converse(&mut connection, &first, &second).await?;
+    Ok(Couple {
+        people: [first, second],
+        conversation,
+    })
+}
+
+/// Opens the conversation of two people.
+pub(crate) async fn converse(
+    connection: &mut Connection,
+    first: &Person,
+    second: &Person,
+) -> Result<u64> {
     let wanted = json!({"type": "direct", "participant_ids": [second.id]});
     let opened = connection
         .call(
@@ -43,11 +56,7 @@ pub(crate) async fn introduce(target: &Target) -> Result<Couple> {
             Some(&wanted),
         )
         .await?;
-    let conversation = number(&opened, "/data/conversation/id")?;
-    Ok(Couple {
-        people: [first, second],
-        conversation,
-    })
+    number(&opened, "/data/conversation/id")
 }
 
 /// The same `count` times; `told` hears how many there are.
@@ -67,17 +76,8 @@ pub(crate) async fn couples(
     Ok(couples)
 }
 
-/// Registers `count` new people who have nothing to do with each other.
-pub(crate) async fn crowd(target: &Target, count: usize) -> Result<Vec<Person>> {
-    let mut connection = Connection::open(target).await?;
-    let mut people = Vec::with_capacity(count);
-    for number in 0..count {
-        people.push(register(&mut connection, &number.to_string()).await?);
-    }
-    Ok(people)
-}
-
-async fn register(connection: &mut Connection, who: &str) -> Result<Person> {
+/// Registers a new person.
+pub(crate) async fn register(connection: &mut Connection, who: &str) -> Result<Person> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // Unique also when a server is measured again and again.
     let now = SystemTime::now()

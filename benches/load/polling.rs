@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::dial::{ENGINE, connect_packet};
+use crate::dial::{Dialect, ENGINE, JOIN_ID, connect_packet, join_command};
 use crate::http::{Answer, Connection, Target, refusal};
+use crate::scan;
 
 /// Between the packets of a payload.
 const SEPARATOR: u8 = 0x1e;
@@ -28,6 +29,7 @@ pub(crate) struct Poller {
 #[derive(Default)]
 struct Told {
     connected: bool,
+    joined: bool,
     pings: usize,
 }
 
@@ -60,8 +62,26 @@ impl Poller {
         }
     }
 
+    /// Joins a conversation, and returns when the server has acknowledged that.
+    pub(crate) async fn join(&mut self, conversation: u64) -> Result<()> {
+        let command = join_command(Dialect::SocketIo, conversation);
+        post(&self.target, &self.path, &command).await?;
+        loop {
+            let told = wait(&mut self.connection, &self.poll).await?;
+            self.owed += told.pings;
+            if told.joined {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says goodbye as stock clients do: to the namespace, then to the connection.
+    pub(crate) async fn close(&self) -> Result<()> {
+        post(&self.target, &self.path, "41\u{1e}1").await
+    }
+
     /// Polls for good, and answers every ping, which it counts.
-    pub(crate) async fn hold(mut self, pongs: &AtomicU64) -> Result<Infallible> {
+    pub(crate) async fn hold(&mut self, pongs: &AtomicU64) -> Result<Infallible> {
         loop {
             let pings = std::mem::take(&mut self.owed);
             let answering = async {
@@ -92,6 +112,10 @@ async fn wait(connection: &mut Connection, poll: &str) -> Result<Told> {
         match packet {
             b"2" => told.pings += 1,
             [b'4', b'0', ..] => told.connected = true,
+            [b'4', b'3', ..] => match scan::packet(packet) {
+                scan::Frame::Reply { id: JOIN_ID, .. } => told.joined = true,
+                _ => bail!("the server refused a command: {}", refusal(packet)),
+            },
             b"6" | [b'4', b'2', ..] => {}
             b"1" => bail!("the server closed a connection"),
             [b'4', b'4', ..] => bail!("the server lets nobody in: {}", refusal(packet)),
@@ -99,6 +123,35 @@ async fn wait(connection: &mut Connection, poll: &str) -> Result<Told> {
         }
     }
     Ok(told)
+}
+
+/// One poll of a connection, which `sid` names (`&sid=…`) when it is there already: the packets of its answer.
+pub(crate) async fn poll(
+    connection: &mut Connection,
+    target: &Target,
+    sid: &str,
+) -> Result<Vec<String>> {
+    let request = get(target, &format!("{ENGINE}&transport=polling{sid}"));
+    let payload = body(connection.exchange(request.as_bytes()).await?)?;
+    let payload = std::str::from_utf8(payload).context("a payload is not UTF-8")?;
+    let packets = payload.split(char::from(SEPARATOR));
+    Ok(packets.map(str::to_owned).collect())
+}
+
+/// Posts a packet on a connection that is kept.
+pub(crate) async fn post_on(
+    connection: &mut Connection,
+    target: &Target,
+    sid: &str,
+    packet: &str,
+) -> Result<()> {
+    let request = format!(
+        "POST {ENGINE}&transport=polling{sid} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+         Content-Length: {}\r\n\r\n{packet}",
+        target.host,
+        packet.len()
+    );
+    body(connection.exchange(request.as_bytes()).await?).map(drop)
 }
 
 async fn post(target: &Target, path: &str, payload: &str) -> Result<()> {

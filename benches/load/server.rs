@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_duologue");
 const DATA_ROOT: &str = env!("CARGO_TARGET_TMPDIR");
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LAST_LINES: usize = 10;
 
 /// A running server with an empty database of its own; dropping it kills the process and removes the data.
@@ -27,25 +27,34 @@ pub(crate) struct Server {
     data: TempDir,
     pub(crate) target: Target,
     pub(crate) pid: u32,
+    /// From just before the process was made to its first answer that it is ready.
+    pub(crate) ready_after: Duration,
 }
 
 impl Server {
     pub(crate) async fn start() -> Result<Self> {
-        let data = tempfile::tempdir_in(DATA_ROOT)
-            .context("cannot make a directory for the server's data")?;
-        Self::start_on(data, None).await
+        Self::start_on(Self::new_data()?).await
+    }
+
+    /// A new directory for a server's data, removed when it is dropped.
+    pub(crate) fn new_data() -> Result<TempDir> {
+        tempfile::tempdir_in(DATA_ROOT).context("cannot make a directory for the server's data")
+    }
+
+    /// Where a server that is started on `data` has its database.
+    pub(crate) fn database(data: &TempDir) -> PathBuf {
+        data.path().join("load.db")
     }
 
     /// Starts on a copy of what a server that was stopped left behind, on one core alone if that is given.
     pub(crate) async fn start_from(stopped: &TempDir, core: Option<usize>) -> Result<Self> {
-        let data = tempfile::tempdir_in(DATA_ROOT)
-            .context("cannot make a directory for the server's data")?;
+        let data = Self::new_data()?;
         for entry in fs::read_dir(stopped.path()).context("cannot read the prepared data")? {
             let entry = entry.context("cannot read the prepared data")?;
             fs::copy(entry.path(), data.path().join(entry.file_name()))
                 .context("cannot copy the prepared data")?;
         }
-        Self::start_on(data, core).await
+        Self::start_with(data, core).await
     }
 
     /// Stops the server, and leaves its data for others.
@@ -54,22 +63,21 @@ impl Server {
         Ok(self.data)
     }
 
-    /// Stops the server and starts it again on its data, at another address.
-    pub(crate) async fn restart(mut self) -> Result<Self> {
-        self.stop().await?;
-        Self::start_on(self.data, None).await
+    pub(crate) async fn start_on(data: TempDir) -> Result<Self> {
+        Self::start_with(data, None).await
     }
 
-    async fn start_on(data: TempDir, core: Option<usize>) -> Result<Self> {
+    async fn start_with(data: TempDir, core: Option<usize>) -> Result<Self> {
         let address = free_port()?;
         let log =
             File::create(data.path().join("output")).context("cannot keep the server's output")?;
+        let started = Instant::now();
         let child = on_core(core)
             .current_dir(data.path())
             .env("LISTEN", address.to_string())
             .env(
                 "DATABASE_URL",
-                format!("sqlite://{}", data.path().join("load.db").display()),
+                format!("sqlite://{}", Self::database(&data).display()),
             )
             .env("RATE_LIMITS", "off")
             .stdin(Stdio::null())
@@ -84,8 +92,10 @@ impl Server {
             data,
             target: Target::local(address),
             pid,
+            ready_after: Duration::ZERO,
         };
         server.wait_until_ready().await?;
+        server.ready_after = started.elapsed();
         Ok(server)
     }
 
@@ -143,6 +153,12 @@ impl Server {
                 self.last_lines()
             ),
         }
+    }
+
+    /// Ends the server as a crash would, without a word. What it leaves behind is returned.
+    pub(crate) async fn kill(mut self) -> Result<TempDir> {
+        self.child.kill().await.context("cannot kill the server")?;
+        Ok(self.data)
     }
 
     /// When the server has died, that is the reason of every other error.

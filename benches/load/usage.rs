@@ -9,12 +9,10 @@ use anyhow::{Context, Result};
 /// The kernel shows CPU time in 1/100 s on every architecture that Rust's Linux targets name (`USER_HZ`).
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Totals of a process since its start, all threads, and what it holds.
+/// Totals of a process since its start, all threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
-    /// Bytes of memory that are resident now (`VmRSS`).
-    pub(crate) resident: u64,
     pub(crate) written: Option<Written>,
 }
 
@@ -33,10 +31,6 @@ impl Usage {
         let stat = stat.with_context(|| format!("cannot read the CPU time of process {pid}"))?;
         let cpu =
             cpu_of(&stat).with_context(|| format!("/proc/{pid}/stat is not in the known form"))?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status"));
-        let status = status.with_context(|| format!("cannot read the memory of process {pid}"))?;
-        let resident = resident_of(&status)
-            .with_context(|| format!("/proc/{pid}/status is not in the known form"))?;
         // Another user's process shows its CPU time, but not this.
         let written = fs::read_to_string(format!("/proc/{pid}/io"))
             .ok()
@@ -50,11 +44,7 @@ impl Usage {
                     wchar: field("wchar:")?,
                 })
             });
-        Ok(Self {
-            cpu,
-            resident,
-            written,
-        })
+        Ok(Self { cpu, written })
     }
 }
 
@@ -66,14 +56,6 @@ fn cpu_of(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(
         (ticks()? + ticks()?) * 1000 / TICKS_PER_SECOND,
     ))
-}
-
-fn resident_of(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// Cores, processor, and how busy the machine was before the run.

@@ -45,7 +45,7 @@ async fn run(
     conversations: usize,
 ) -> Result<()> {
     let in_flight = usize::from(closed.in_flight);
-    files::allow(2 * conversations + in_flight)?;
+    files::room_for((2 * conversations + in_flight) as u64)?;
     let length = match closed.limit() {
         Limit::Messages(count) => format!("{count} messages"),
         Limit::Time(time) => format!("{} s", time.as_secs()),

@@ -1,14 +1,14 @@
 //! The memory of a process while something goes on.
 
 use std::cell::RefCell;
-use std::fs;
 use std::future::pending;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::time::interval;
 
 use crate::ledger::Ledger;
+use crate::memory::Memory;
 
 /// Reading it stops the process for a moment.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -31,7 +31,8 @@ pub(super) async fn while_watched(
         loop {
             clock.tick().await;
             // Who has died is told by others.
-            if let Ok(bytes) = proportional(pid) {
+            if let Ok(memory) = Memory::of(pid) {
+                let bytes = memory.proportional.unwrap_or(memory.resident);
                 samples.push((ledger.borrow().elapsed(), bytes));
             }
         }
@@ -40,13 +41,4 @@ pub(super) async fn while_watched(
         done = work => done,
         () = watching => Ok(()),
     }
-}
-
-fn proportional(pid: u32) -> Result<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let kib: u64 = line
-        .and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok())
-        .context("smaps_rollup is not in the known form")?;
-    Ok(kib * 1024)
 }

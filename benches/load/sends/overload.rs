@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Overload) -> Result<()> {
         "overload keeps the server on a core and watches its memory: name its process with --pid"
     );
     let (conversations, connections) = (options.conversations.into(), options.connections.into());
-    files::allow(2 * conversations + connections)?;
+    files::room_for((2 * conversations + connections) as u64)?;
     let shape = format!(
         "overload: twice the maximum over REST for {} s, {conversations} conversations, {} bytes of content",
         options.seconds, options.size

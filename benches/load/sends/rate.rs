@@ -26,7 +26,7 @@ const REMARKS: &[&str] = &[
 /// Measures, and prints the figures when every run was correct and on time.
 pub(crate) async fn run(options: &Rate) -> Result<()> {
     let (sending, crowd) = (&options.sending, &options.crowd);
-    files::allow(2 * crowd.conversations() + CONNECTIONS_MAX)?;
+    files::room_for((2 * crowd.conversations() + CONNECTIONS_MAX) as u64)?;
     let shape = format!(
         "rate: {}, both people of each send, {} a second in an open loop, {} bytes of content, {} s",
         crowd.name(),

@@ -34,7 +34,7 @@ const REMARKS: &[&str] = &[
 
 pub(crate) async fn run(options: &Typing) -> Result<()> {
     let (common, conversations) = (&options.common, usize::from(options.conversations));
-    files::allow(2 * conversations + CONNECTIONS_MAX)?;
+    files::room_for((2 * conversations + CONNECTIONS_MAX) as u64)?;
     let plan = Plan {
         conversations,
         bursts: options.bursts.into(),

@@ -92,8 +92,8 @@ fn append((conversation, head): &mut Talk, count: usize, content: &str) -> Appen
             conversation: conversation.id,
             seq: Seq(*head),
             sender: people[(*head % 2) as usize],
-            content: content.to_owned(),
-            client_message_id: Some(format!("a-{head:08}")),
+            content: content.into(),
+            client_message_id: Some(format!("a-{head:08}").into()),
             created_at: now,
         }));
     }
