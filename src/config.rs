@@ -91,6 +91,9 @@ pub struct Limits {
 
     /// Commands under way in all; beyond it 503.
     pub commands_max: usize,
+    /// Sends under way in all, which wait for the disk: about a tenth of a second of its work.
+    /// Beyond it 503.
+    pub sends_max: usize,
     /// Commands under way in one session; beyond it the socket is not read.
     pub session_commands_max: usize,
     /// How long a use case may take before it counts as failed; what it wrote may still become
@@ -171,6 +174,7 @@ impl Default for Limits {
             headers_max: 64,
             connections_max: 100_000,
             commands_max: 16_384,
+            sends_max: 2_048,
             session_commands_max: 256,
             command_time: seconds(10),
             hashing_queue_max: 512,

@@ -36,8 +36,9 @@ impl Chat {
         draft: Draft,
     ) -> Result<Pending<Sent>, ChatError> {
         let by = caller.id();
-        let question = |ask| ConversationMsg::Send { by, draft, ask };
-        self.begin(conversation, question).await
+        let (ask, pending) = self.ask_to_send()?;
+        let send = ConversationMsg::Send { by, draft, ask };
+        self.put(conversation, send, pending).await
     }
 
     /// [`Chat::begin_send`] without waiting: only if the conversation is awake.
@@ -54,7 +55,7 @@ impl Chat {
         let Some(actor) = self.awake(conversation) else {
             return Err(NotBegun::Asleep(draft));
         };
-        let (ask, pending) = self.ask().map_err(NotBegun::Refused)?;
+        let (ask, pending) = self.ask_to_send().map_err(NotBegun::Refused)?;
         match actor.cast(ConversationMsg::Send { by, draft, ask }) {
             Ok(()) => Ok(pending),
             Err(MessagingErr::SendErr(ConversationMsg::Send { draft, .. })) => {

@@ -27,6 +27,7 @@ use crate::actors::supervisor::SupervisorMsg;
 use crate::actors::{Ask, Neighbours};
 use crate::auth::{Passwords, Tokens};
 use crate::error::ChatError;
+use crate::wire::reply::Sent;
 
 pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
@@ -44,6 +45,8 @@ struct Inner {
     tokens: Tokens,
     /// A permit for each command under way, in the whole server.
     admission: Arc<Semaphore>,
+    /// The same for each send, which has none of the other kind.
+    sends: Arc<Semaphore>,
     /// One choice of status at a time, so that the database and presence keep the same one.
     choosing: tokio::sync::Mutex<()>,
     /// What must not end half-way because its asker went away.
@@ -116,6 +119,7 @@ impl Chat {
         Self(Arc::new(Inner {
             passwords: Passwords::new(limits),
             admission: Arc::new(Semaphore::new(limits.commands_max)),
+            sends: Arc::new(Semaphore::new(limits.sends_max)),
             choosing: tokio::sync::Mutex::new(()),
             tasks,
             tokens,
@@ -159,10 +163,7 @@ impl Chat {
 
     /// Takes a place among the commands under way.
     fn admit(&self) -> Result<OwnedSemaphorePermit, ChatError> {
-        let admission = Arc::clone(&self.0.admission);
-        admission
-            .try_acquire_owned()
-            .map_err(|_| ChatError::Overloaded)
+        place_among(&self.0.admission)
     }
 
     /// Asks a conversation, waking it if it sleeps. When this returns, the question has its place
@@ -173,7 +174,16 @@ impl Chat {
         question: impl FnOnce(Ask<T>) -> ConversationMsg,
     ) -> Result<Pending<T>, ChatError> {
         let (ask, pending) = self.ask()?;
-        let mut msg = question(ask);
+        self.put(id, question(ask), pending).await
+    }
+
+    /// Puts the question that `pending` waits for to a conversation.
+    async fn put<T>(
+        &self,
+        id: ConversationId,
+        mut msg: ConversationMsg,
+        pending: Pending<T>,
+    ) -> Result<Pending<T>, ChatError> {
         if let Some(actor) = self.awake(id) {
             match actor.cast(msg) {
                 Ok(()) => return Ok(pending),
@@ -208,12 +218,25 @@ impl Chat {
 
     /// A question and its answer to come, admitted.
     fn ask<T: Send + 'static>(&self) -> Result<(Ask<T>, Pending<T>), ChatError> {
-        let permit = self.admit()?;
+        Ok(self.ask_with(self.admit()?))
+    }
+
+    /// The same for a send.
+    fn ask_to_send(&self) -> Result<(Ask<Sent>, Pending<Sent>), ChatError> {
+        Ok(self.ask_with(place_among(&self.0.sends)?))
+    }
+
+    fn ask_with<T: Send + 'static>(&self, permit: OwnedSemaphorePermit) -> (Ask<T>, Pending<T>) {
         let (sender, port) = oneshot::channel();
         let until = Instant::now() + self.0.neighbours.limits.command_time;
         let ask = Ask::new(RpcReplyPort::from(sender), permit);
-        Ok((ask, Pending { port, until }))
+        (ask, Pending { port, until })
     }
+}
+
+fn place_among(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ChatError> {
+    let permit = Arc::clone(places).try_acquire_owned();
+    permit.map_err(|_| ChatError::Overloaded)
 }
 
 /// The message that an actor did not take.

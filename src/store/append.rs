@@ -13,8 +13,8 @@ use sea_orm::{
     DbBackend, DbErr, Iterable, RuntimeErr,
     sea_query::{Expr, InsertStatement, OnConflict, Query},
     sqlx::{
-        self, Arguments as _, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type, query_with,
-        sqlite::SqliteArguments,
+        self, Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Sqlite, Type,
+        pool::PoolConnection, query, query_with, sqlite::SqliteArguments,
     },
 };
 use smallvec::SmallVec;
@@ -57,22 +57,30 @@ const PIECES: [usize; 24] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 32, 48, 64, 96, 128, 192, 256,
 ];
 
-/// The SQL texts of every piece, in the order of [`PIECES`], made once. About 150 KB.
+/// The SQL texts of every piece, in the order of [`PIECES`], made once. About 300 KB.
 #[derive(Debug)]
 pub(super) struct AppendSql {
-    messages: [Arc<str>; PIECES.len()],
-    marks: [Arc<str>; PIECES.len()],
+    messages: Texts,
+    marks: Texts,
+    /// The same behind the beginning of a transaction, and before its end: a statement on its own is a
+    /// way to SQLite's thread and back, and there are few in a transaction.
+    opening: Texts,
+    closing: Texts,
 }
 
+type Texts = [Arc<str>; PIECES.len()];
+
+/// The lock is taken at once, as in `Store::begin`.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
 const SEEN_LAST: &str = "UPDATE users SET last_seen_at = $1 WHERE id = $2";
 
 impl Store {
     /// Writes everything in one transaction; when this returns `Ok`, all of it is on disk. No
     /// conversation may be named twice.
     ///
-    /// The caller must not drop the future before it is done. The connection would survive that
-    /// (it rolls back before its next use), but nobody would know whether the commit went
-    /// through.
+    /// The caller must not drop the future before it is done. The connection would be closed and
+    /// made anew, but nobody would know whether the commit went through.
     ///
     /// # Errors
     /// See [`StoreError`]; all or nothing was written. [`StoreError::is_conflict`] when a
@@ -82,18 +90,28 @@ impl Store {
         appends: &[&Append],
         last_seen: &[LastSeen],
     ) -> Result<(), StoreError> {
+        let steps = self.append_sql.steps(appends, last_seen);
+        let steps = steps.map_err(|cause| StoreError::uncommitted(failed(cause)))?;
         let writer = self.writer.get_sqlite_connection_pool();
-        // The lock is taken at once, as in `Store::begin`.
-        let begun = writer.begin_with("BEGIN IMMEDIATE").await;
-        let mut transaction = begun.map_err(|cause| StoreError::uncommitted(failed(cause)))?;
-        let sql = &self.append_sql;
-        if let Err(cause) = sql.write(&mut transaction, appends, last_seen).await {
-            // A transaction that cannot be rolled back is ended by the end of its connection.
-            transaction.rollback().await.ok();
-            return Err(StoreError::uncommitted(failed(cause)));
+        let connection = writer.acquire().await;
+        let connection = connection.map_err(|cause| StoreError::uncommitted(failed(cause)))?;
+        let mut writing = Writing {
+            connection,
+            is_open: true,
+        };
+        let last = steps.len() - 1;
+        for (place, Step { text, values }) in steps.into_iter().enumerate() {
+            let step = query_with(text, values).execute(&mut *writing.connection);
+            if let Err(cause) = step.await {
+                writing.undo().await;
+                return Err(match place == last {
+                    true => StoreError::Unknown(failed(cause)),
+                    false => StoreError::uncommitted(failed(cause)),
+                });
+            }
         }
-        let committed = transaction.commit().await;
-        committed.map_err(|cause| StoreError::Unknown(failed(cause)))
+        writing.is_open = false;
+        Ok(())
     }
 }
 
@@ -101,81 +119,126 @@ fn failed(cause: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(cause.into()))
 }
 
+/// The writer's connection while a transaction may be open on it. One that is dropped like that is
+/// closed, which ends the transaction; the pool makes another.
+struct Writing {
+    connection: PoolConnection<Sqlite>,
+    is_open: bool,
+}
+
+impl Writing {
+    /// Rolls back. Where nothing is left to roll back, SQLite has ended the transaction by itself,
+    /// after a full disk say, and what it thinks of the connection is better not relied on.
+    async fn undo(&mut self) {
+        let undone = query("ROLLBACK").execute(&mut *self.connection).await;
+        self.is_open = undone.is_err();
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 impl AppendSql {
     /// The texts for this database.
     pub(super) fn new(backend: DbBackend) -> Self {
-        let texts = |make: fn(DbBackend, usize) -> String| {
-            std::array::from_fn(|place| make(backend, PIECES[place]).into())
+        let texts = |make: &dyn Fn(usize) -> String| -> Texts {
+            std::array::from_fn(|place| make(PIECES[place]).into())
         };
         Self {
-            messages: texts(insert_messages),
-            marks: texts(upsert_marks),
+            messages: texts(&|rows| insert_messages(backend, rows)),
+            marks: texts(&|rows| upsert_marks(backend, rows)),
+            opening: texts(&|rows| format!("{BEGIN}; {}", insert_messages(backend, rows))),
+            closing: texts(&|rows| format!("{}; {COMMIT}", upsert_marks(backend, rows))),
         }
     }
 
-    async fn write(
-        &self,
-        connection: &mut SqliteConnection,
-        appends: &[&Append],
-        last_seen: &[LastSeen],
-    ) -> Result<(), sqlx::Error> {
-        for Ready { text, values } in self.statements(appends)? {
-            let write = query_with(AssertSqlSafe(text), values);
-            write.execute(&mut *connection).await?;
+    /// The steps of a transaction that writes all of it.
+    fn steps(&self, appends: &[&Append], last_seen: &[LastSeen]) -> Result<Vec<Step>, sqlx::Error> {
+        let mut steps = Vec::new();
+        let mut messages = appends.iter().flat_map(|append| &append.messages);
+        for (place, _) in pieces(appends.iter().map(|append| append.messages.len()).sum()) {
+            let texts = match steps.is_empty() {
+                true => &self.opening,
+                false => &self.messages,
+            };
+            let rows = messages.by_ref().take(PIECES[place]);
+            steps.push(Step::of(&texts[place], rows, bind_message)?);
+        }
+        if steps.is_empty() {
+            steps.push(Step::from(BEGIN));
         }
         for seen in last_seen {
-            let mut values = SqliteArguments::default();
-            bind(&mut values, seen.at)?;
-            bind(&mut values, seen.user.0)?;
-            let update = query_with(SEEN_LAST, values);
-            update.execute(&mut *connection).await?;
+            let mut step = Step::from(SEEN_LAST);
+            bind(&mut step.values, seen.at)?;
+            bind(&mut step.values, seen.user.0)?;
+            steps.push(step);
         }
-        Ok(())
-    }
-
-    /// The statements that write all of `appends`.
-    fn statements(&self, appends: &[&Append]) -> Result<Vec<Ready>, sqlx::Error> {
-        let mut ready = Vec::new();
-        let messages = appends.iter().flat_map(|append| &append.messages);
-        let count = appends.iter().map(|append| append.messages.len()).sum();
-        in_pieces(&mut ready, &self.messages, count, messages, bind_message)?;
-        let marks = appends.iter().flat_map(|append| {
+        let mut marks = appends.iter().flat_map(|append| {
             let conversation = append.conversation;
             append.marks.iter().map(move |row| (conversation, row))
         });
-        let count = appends.iter().map(|append| append.marks.len()).sum();
-        in_pieces(&mut ready, &self.marks, count, marks, bind_marks)?;
-        Ok(ready)
+        let mut is_closed = false;
+        for (place, left) in pieces(appends.iter().map(|append| append.marks.len()).sum()) {
+            is_closed = left == 0;
+            let texts = match is_closed {
+                true => &self.closing,
+                false => &self.marks,
+            };
+            let rows = marks.by_ref().take(PIECES[place]);
+            steps.push(Step::of(&texts[place], rows, bind_marks)?);
+        }
+        if !is_closed {
+            steps.push(Step::from(COMMIT));
+        }
+        Ok(steps)
     }
 }
 
-/// A statement and its values.
-struct Ready {
-    text: Arc<str>,
+/// The pieces in which `count` rows go out, the largest first: the place of each in [`PIECES`], and
+/// how many rows are left after it.
+fn pieces(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut left = count;
+    std::iter::from_fn(move || {
+        let place = PIECES
+            .partition_point(|piece| *piece <= left)
+            .checked_sub(1)?;
+        left -= PIECES[place];
+        Some((place, left))
+    })
+}
+
+/// Statements that go out together, and their values.
+struct Step {
+    text: SqlStr,
     values: SqliteArguments,
 }
 
-/// Binds `count` rows, the largest pieces first.
-fn in_pieces<T>(
-    ready: &mut Vec<Ready>,
-    texts: &[Arc<str>; PIECES.len()],
-    count: usize,
-    mut rows: impl Iterator<Item = T>,
-    bind_row: impl Fn(T, &mut SqliteArguments) -> Result<(), sqlx::Error>,
-) -> Result<(), sqlx::Error> {
-    let mut left = count;
-    while left > 0 {
-        let place = PIECES.partition_point(|piece| *piece <= left) - 1;
+impl From<&'static str> for Step {
+    fn from(text: &'static str) -> Self {
+        let values = SqliteArguments::default();
+        let text = text.into_sql_str();
+        Self { text, values }
+    }
+}
+
+impl Step {
+    fn of<T>(
+        text: &Arc<str>,
+        rows: impl Iterator<Item = T>,
+        bind_row: impl Fn(T, &mut SqliteArguments) -> Result<(), sqlx::Error>,
+    ) -> Result<Self, sqlx::Error> {
         let mut values = SqliteArguments::default();
-        values.reserve(PIECES[place] * participants::Column::iter().len(), 0);
-        for row in rows.by_ref().take(PIECES[place]) {
+        for row in rows {
             bind_row(row, &mut values)?;
         }
-        let text = Arc::clone(&texts[place]);
-        ready.push(Ready { text, values });
-        left -= PIECES[place];
+        let text = AssertSqlSafe(Arc::clone(text)).into_sql_str();
+        Ok(Self { text, values })
     }
-    Ok(())
 }
 
 fn bind<'t, T>(values: &mut SqliteArguments, value: T) -> Result<(), sqlx::Error>

@@ -31,6 +31,9 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// What the writer keeps of the database in memory: 64 MiB, in the negative KiB of SQLite.
 const WRITER_CACHE: &str = "-65536";
 
+/// How many of the writer's statements stay prepared: every piece of a batch, and the few others.
+const WRITER_STATEMENTS: usize = 256;
+
 /// What each reader maps instead of copying: 256 MiB.
 const READER_MMAP: &str = "268435456";
 
@@ -196,6 +199,7 @@ fn writer_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
             .create_if_missing(true)
             .busy_timeout(busy_timeout)
             .thread_name(|_| "store-writer".to_owned())
+            .statement_cache_capacity(WRITER_STATEMENTS)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)

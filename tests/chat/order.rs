@@ -147,7 +147,7 @@ async fn events_and_replies_tell_one_story(transport: Transport) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_what_it_admits_the_server_says_503_at_once_and_loses_nothing() {
-    let server = TestServer::with(|config| config.limits.commands_max = 1).await;
+    let server = TestServer::with(|config| config.limits.sends_max = 1).await;
     let [ana, ben] = server.people(["Ana", "Ben"]).await;
     let chat = ana.chat_with(&ben).await;
 

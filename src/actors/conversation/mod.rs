@@ -207,7 +207,13 @@ impl Actor for Conversation {
         msg: ConversationMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.handle(&myself, msg)
+        state.handle(&myself, msg)?;
+        if let Some(room) = state.room.as_mut().filter(|room| room.has_news()) {
+            // The journal has just been told of the next batch, and waits for this thread.
+            tokio::task::yield_now().await;
+            room.tell_news();
+        }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use ractor::ActorRef;
 
 use super::marks::{Marks, Position, Read};
 use super::publication::{encode, view};
-use super::settling::judged;
+use super::settling::{News, judged};
 use super::timeline::{TailLimits, Timeline};
 use super::typing::{Ring, Typing};
 use super::{Caught, Context, ConversationMsg, Page, Pages};
@@ -38,6 +38,8 @@ pub(super) struct Room {
     pub(super) out: bool,
     /// Whether the last batch was refused: deliveries alone are then no reason for another.
     pub(super) stalled: bool,
+    /// What is on disk and not told yet.
+    pub(super) news: Option<News>,
 }
 
 /// What becomes of the actor after a message.
@@ -88,6 +90,7 @@ impl Room {
             opened_at: row.created_at,
             out: false,
             stalled: false,
+            news: None,
         }))
     }
 
@@ -167,7 +170,7 @@ impl Room {
             return ask.answer(Err(refusal));
         }
         // Whatever is under way already has room too.
-        let under_way = self.neighbours.limits.commands_max as i64;
+        let under_way = self.neighbours.limits.sends_max as i64;
         if self.timeline.head().0 > Seq::MAX.0 - under_way {
             return ask.answer(Err(ChatError::Forbidden("This conversation is full.")));
         }

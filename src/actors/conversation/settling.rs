@@ -22,6 +22,13 @@ use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
 use crate::wire::reply::{ReadMark, Sent};
 use crate::wire::view::Timestamp;
 
+/// A batch that is on disk: who is to hear of it.
+pub(super) struct News {
+    answers: Vec<(Ask<Sent>, Verdict)>,
+    moves: [Move; 2],
+    reads: Vec<Read<Ask<ReadMark>>>,
+}
+
 impl Room {
     /// Hands what waits to the journal, unless a batch is out.
     pub(super) fn hand_over(&mut self, myself: &ActorRef<ConversationMsg>) {
@@ -93,9 +100,16 @@ impl Room {
                 self.stalled = false;
                 let answers = self.timeline.committed();
                 let (moves, reads) = self.marks.committed();
+                self.news = Some(News {
+                    answers,
+                    moves,
+                    reads,
+                });
                 // First the next batch, so that the disk never waits; then the news.
                 self.hand_over(myself);
-                self.publish(answers, moves, reads);
+                if !self.out {
+                    self.tell_news();
+                }
             }
             Outcome::Clashed(stored) if stored.is_empty() => return Fate::IsUnsure,
             Outcome::Clashed(stored) => {
@@ -127,11 +141,24 @@ impl Room {
 
     // The news.
 
+    /// Whether something waits to be told, behind the next batch.
+    pub(super) fn has_news(&self) -> bool {
+        self.news.is_some()
+    }
+
+    pub(super) fn tell_news(&mut self) {
+        if let Some(news) = self.news.take() {
+            self.publish(news);
+        }
+    }
+
     fn publish(
         &mut self,
-        answers: Vec<(Ask<Sent>, Verdict)>,
-        moves: [Move; 2],
-        reads: Vec<Read<Ask<ReadMark>>>,
+        News {
+            answers,
+            moves,
+            reads,
+        }: News,
     ) {
         let context = self.context();
         let mut published = Vec::with_capacity(answers.len());

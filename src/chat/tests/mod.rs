@@ -354,8 +354,28 @@ async fn too_many_commands_at_once_are_refused_at_once() {
         .await;
     let refused = lab.chat.total_unread(&lab.ana).await;
     assert_eq!(refused.err(), Some(ChatError::Overloaded));
+    lab.send("one").await;
     drop(taken);
     assert!(lab.chat.total_unread(&lab.ana).await.is_ok());
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn too_many_sends_at_once_are_refused_at_once() {
+    let lab = Lab::start().await;
+    let all = Arc::clone(&lab.chat.0.sends);
+    let taken = all
+        .acquire_many_owned(Limits::default().sends_max as u32)
+        .await;
+    let draft = Draft {
+        content: "hi".into(),
+        client_message_id: None,
+    };
+    let refused = lab.chat.send(&lab.ana, lab.id, draft).await;
+    assert_eq!(refused.err(), Some(ChatError::Overloaded));
+    assert!(lab.chat.total_unread(&lab.ana).await.is_ok());
+    drop(taken);
+    assert_eq!(lab.send("one").await, 1);
     lab.end().await;
 }
 
