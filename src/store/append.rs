@@ -50,14 +50,25 @@ pub struct LastSeen {
     pub at: i64,
 }
 
-/// How many rows one statement may have. A batch goes out in the largest pieces that fit, so that
-/// batches of any size use few SQL texts and each stays prepared: SQLite takes longer to
-/// understand such a text than to carry it out.
-const PIECES: [usize; 24] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 32, 48, 64, 96, 128, 192, 256,
-];
+/// How many rows one statement may have: any number up to 64, and a few above. A batch goes out in the
+/// largest pieces that fit, nearly always in one, because each piece is a way to SQLite's thread and
+/// back; and each text stays prepared, because SQLite takes longer to understand it than to carry
+/// it out.
+const PIECES: [usize; 72] = {
+    let mut pieces = [0; 72];
+    let mut place = 0;
+    while place < pieces.len() {
+        pieces[place] = match place {
+            0..64 => place + 1,
+            64..68 => 64 + 16 * (place - 63),
+            _ => 128 + 32 * (place - 67),
+        };
+        place += 1;
+    }
+    pieces
+};
 
-/// The SQL texts of every piece, in the order of [`PIECES`], made once. About 300 KB.
+/// The SQL texts of every piece, in the order of [`PIECES`], made once. About 400 KB.
 #[derive(Debug)]
 pub(super) struct AppendSql {
     messages: Texts,
@@ -306,5 +317,22 @@ fn upsert_marks(backend: DbBackend, rows: usize) -> String {
 fn placeholders(insert: &mut InsertStatement, columns: usize, rows: usize) {
     for _ in 0..rows {
         insert.values_panic(std::iter::repeat_n(Expr::val(0), columns));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_any_size_goes_out_whole_in_few_pieces() {
+        assert!(PIECES.is_sorted_by(|one, next| one < next));
+        for count in 0..=1_000 {
+            let sizes: Vec<_> = pieces(count).map(|(place, _)| PIECES[place]).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), count);
+            assert!(sizes.len() <= count / 256 + 2, "{sizes:?}");
+            let last = pieces(count).last().map(|(_, left)| left);
+            assert_eq!(last, (count > 0).then_some(0));
+        }
     }
 }

@@ -32,7 +32,7 @@ const JOURNAL_SIZE_LIMIT: &str = "67108864";
 const WRITER_CACHE: &str = "-65536";
 
 /// How many of the writer's statements stay prepared: every piece of a batch, and the few others.
-const WRITER_STATEMENTS: usize = 256;
+const WRITER_STATEMENTS: usize = 320;
 
 /// What each reader maps instead of copying: 256 MiB.
 const READER_MMAP: &str = "268435456";
