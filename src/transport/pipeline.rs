@@ -271,7 +271,9 @@ mod tests {
         pipeline.push(1, send());
         pipeline.push(2, send());
         let late = (1, Some(ChatError::Overloaded));
-        let (to, answer) = pipeline.next(begin).await;
+        let patience = Duration::from_secs(10);
+        let given_up = tokio::time::timeout(patience, pipeline.next(begin)).await;
+        let (to, answer) = given_up.expect("given up");
         assert_eq!((to, answer.err()), late);
         assert!(until <= Instant::now());
         let (to, answer) = pipeline.next(begin).now_or_never().expect("no more time");
