@@ -74,27 +74,19 @@ impl<T> Pipeline<T> {
         begin: &impl Fn(Command) -> Begun,
     ) -> Poll<(T, Answer)> {
         self.begin_all(context, begin);
-        if let Some((_, UnderWay::Sent(pending))) = self.under_way.front_mut() {
-            match pending.poll(context) {
-                Poll::Pending => {
-                    let until = pending.until();
-                    self.watch(context, until);
-                    return Poll::Pending;
-                }
-                Poll::Ready(sent) => {
-                    let answer = sent.map(|sent| sent.message);
-                    let (to, _) = self
-                        .under_way
-                        .pop_front()
-                        .expect("the one that is answered");
-                    return Poll::Ready((to, answer));
-                }
-            }
+        let Some((to, front)) = self.under_way.pop_front() else {
+            return Poll::Pending;
+        };
+        let mut pending = match front {
+            UnderWay::Done(answer) => return Poll::Ready((to, answer)),
+            UnderWay::Sent(pending) => pending,
+        };
+        if let Poll::Ready(sent) = pending.poll(context) {
+            return Poll::Ready((to, sent.map(|sent| sent.message)));
         }
-        match self.under_way.pop_front() {
-            Some((to, UnderWay::Done(answer))) => Poll::Ready((to, answer)),
-            _ => Poll::Pending,
-        }
+        self.watch(context, pending.until());
+        self.under_way.push_front((to, UnderWay::Sent(pending)));
+        Poll::Pending
     }
 
     /// Begins every command whose turn has come.
