@@ -18,8 +18,8 @@ pub(super) struct Frame {
     pub(super) id: Option<Id>,
 }
 
-/// What a client calls its frame, any JSON at all; the reply repeats it. Kept as the text that it
-/// was, which takes no more memory than its frame did.
+/// What a client calls its frame, any JSON at all; the reply repeats it. Kept as text, because as
+/// values it could take a hundred times the memory of its frame.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct Id(Box<RawValue>);
