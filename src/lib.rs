@@ -19,3 +19,9 @@ pub mod error;
 pub mod auth;
 
 pub mod telemetry;
+
+/// What the micro-benches time. It stands beside them, and here because it is not public.
+#[cfg(feature = "micro")]
+#[doc(hidden)]
+#[path = "../benches/micro/subjects/mod.rs"]
+pub mod subjects;

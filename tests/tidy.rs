@@ -156,6 +156,25 @@ fn nothing_is_left_behind() {
     assert!(wrong.is_empty(), "left behind:\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_micro_bench_answers_a_question() {
+    let mut wrong = Vec::new();
+    let subjects = root().join("benches/micro/subjects");
+    let list = fs::read_to_string(subjects.join("mod.rs")).expect("the list");
+    // The private ones are what the questions share.
+    let name = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    let benches: Vec<_> = list.lines().filter_map(name).collect();
+    assert!(!benches.is_empty(), "the list was not understood");
+    for bench in benches {
+        let text = fs::read_to_string(subjects.join(format!("{bench}.rs"))).expect("text");
+        let first = text.lines().next().unwrap_or_default();
+        if !(first.starts_with("//! How long ") && first.ends_with('?')) {
+            wrong.push(format!("{bench}: {first}"));
+        }
+    }
+    assert!(wrong.is_empty(), "no questions:\n{}", wrong.join("\n"));
+}
+
 /// Addresses that need no token (contract, "Conventions").
 const OPEN: &[&str] = &[
     "/api/auth/register",

@@ -18,7 +18,7 @@ pub mod connection;
 
 mod exchange;
 
-mod websocket;
+pub(crate) mod websocket;
 
 pub mod engineio;
 

@@ -8,11 +8,11 @@
 //! This file is the shell; what a loaded conversation does stands in [`room`] and [`settling`], on
 //! top of three pure parts: [`timeline`], [`marks`] and [`typing`].
 
-mod marks;
-mod publication;
+pub(crate) mod marks;
+pub(crate) mod publication;
 mod room;
 mod settling;
-mod timeline;
+pub(crate) mod timeline;
 mod typing;
 
 use std::sync::{Arc, Mutex, PoisonError};

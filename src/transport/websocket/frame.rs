@@ -12,17 +12,17 @@ use crate::wire::reply::{Failure, encode, success};
 
 /// `{"event": …, "data": …, "id": …}`, from a client.
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) event: String,
-    pub(super) data: Value,
-    pub(super) id: Option<Id>,
+pub(crate) struct Frame {
+    pub(crate) event: String,
+    pub(crate) data: Value,
+    pub(crate) id: Option<Id>,
 }
 
 /// What a client calls its frame, any JSON at all; the reply repeats it. Kept as text, because as
 /// values it could take a hundred times the memory of its frame.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct Id(Box<RawValue>);
+pub(crate) struct Id(Box<RawValue>);
 
 impl Id {
     /// # Panics
@@ -34,14 +34,14 @@ impl Id {
 
 /// How an answer finds its way back.
 #[derive(Debug, Default)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) id: Option<Id>,
     pub(super) event: Option<String>,
 }
 
 impl Frame {
     /// Reads a frame; if that fails, what can be told of it, so that the refusal finds its way.
-    pub(super) fn parse(text: &str) -> Result<Self, (Target, ChatError)> {
+    pub(crate) fn parse(text: &str) -> Result<Self, (Target, ChatError)> {
         let lost = |refusal| (Target::default(), refusal);
         let value = check::parse(text.as_bytes()).map_err(lost)?;
         // An id that is null is an id: the client sees its own frame answered.
@@ -67,7 +67,7 @@ struct Reply<'a, T> {
 }
 
 /// What answers a frame that succeeded; nothing if it had no `id`.
-pub(super) fn answer(id: Option<&Id>, data: &RawValue) -> Option<Bytes> {
+pub(crate) fn answer(id: Option<&Id>, data: &RawValue) -> Option<Bytes> {
     // Written by hand, because a raw value cannot be flattened, and it is most of the frame.
     let (reply, data) = (id?.0.get(), data.get());
     let frame = format!(r#"{{"reply":{reply},"status":"success","data":{data}}}"#);

@@ -1,7 +1,7 @@
 //! The plain WebSocket at `/ws`: who comes in, and how.
 
 mod connection;
-mod frame;
+pub(crate) mod frame;
 
 use std::sync::Arc;
 
