@@ -46,12 +46,20 @@ async fn break_off(socket: Socket, friend: &mut Socket) -> Ticket {
     ticket
 }
 
-/// Everything up to the event that carries this message, that event included.
+/// Everything up to the event of this message.
 async fn all_until(socket: &mut Socket, message: &Value) -> Vec<(String, Value)> {
+    all_to(socket, |(_, data)| data["message"]["id"] == message["id"]).await
+}
+
+/// Everything up to the event that is `last`.
+async fn all_to(
+    socket: &mut Socket,
+    last: impl Fn(&(String, Value)) -> bool,
+) -> Vec<(String, Value)> {
     let mut events = Vec::new();
     loop {
         let event = socket.next_of(EVENTS).await;
-        let found = event.1["message"]["id"] == message["id"];
+        let found = last(&event);
         events.push(event);
         if found {
             return events;
@@ -96,8 +104,10 @@ async fn what_was_missed_comes_once_and_in_order_and_of_states_the_last(transpor
 
     let mut bens = ben.come_back(transport, &ticket).await;
     assert!(bens.recovered);
+    // What is last in line: only then a state that follows is one more, and not the last missed.
+    let mut events = all_to(&mut bens, |(name, _)| name == "conversation_updated").await;
     missed.push(ana.send(chat, "marker").await);
-    let events = all_until(&mut bens, &missed[3]).await;
+    events.extend(all_until(&mut bens, &missed[3]).await);
     assert_eq!(messages(&events), missed);
     let states: Vec<_> = of(&events, "user_typing")
         .iter()
