@@ -5,8 +5,8 @@ use entities::ids::{ConversationId, MAX_SAFE_INTEGER, Seq};
 use super::accounts::PAGE_MAX;
 use ractor::MessagingErr;
 
-use super::{Caller, Chat, Pending};
-use crate::actors::conversation::{ConversationMsg, Page, Pages, view};
+use super::{Caller, Chat, Pending, Session};
+use crate::actors::conversation::{Asker, ConversationMsg, Page, Pages, view};
 use crate::error::ChatError;
 use crate::wire::command::{Draft, Query};
 use crate::wire::reply::{History, NumberedPage, ReadMark, Sent, Typing};
@@ -37,26 +37,30 @@ impl Chat {
     ) -> Result<Pending<Sent>, ChatError> {
         let by = caller.id();
         let (ask, pending) = self.ask_to_send()?;
-        let send = ConversationMsg::Send { by, draft, ask };
+        let session = None;
+        let asker = Asker { ask, session };
+        let send = ConversationMsg::Send { by, draft, asker };
         self.put(conversation, send, pending).await
     }
 
-    /// [`Chat::begin_send`] without waiting: only if the conversation is awake.
+    /// [`Chat::begin_send`] of a session without waiting: only if the conversation is awake.
     ///
     /// # Errors
     /// [`NotBegun::Asleep`] gives the draft back, for [`Chat::begin_send`].
     pub fn begin_send_awake(
         &self,
-        caller: &Caller,
+        session: &Session,
         conversation: ConversationId,
         draft: Draft,
     ) -> Result<Pending<Sent>, NotBegun> {
-        let by = caller.id();
+        let by = session.caller().id();
         let Some(actor) = self.awake(conversation) else {
             return Err(NotBegun::Asleep(draft));
         };
         let (ask, pending) = self.ask_to_send().map_err(NotBegun::Refused)?;
-        match actor.cast(ConversationMsg::Send { by, draft, ask }) {
+        let session = Some(session.id());
+        let asker = Asker { ask, session };
+        match actor.cast(ConversationMsg::Send { by, draft, asker }) {
             Ok(()) => Ok(pending),
             Err(MessagingErr::SendErr(ConversationMsg::Send { draft, .. })) => {
                 Err(NotBegun::Asleep(draft))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq};
+use ractor::ActorId;
 use ractor::rpc::CallResult;
 
 use super::{Caller, Chat, Ending, SessionKey};
@@ -40,6 +41,11 @@ impl Session {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// What the actors know it by.
+    pub(super) fn id(&self) -> ActorId {
+        self.attachment.session.get_id()
     }
 
     /// Its names, if it can be taken up again. They stay the same when it is.

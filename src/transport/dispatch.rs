@@ -30,7 +30,7 @@ pub(super) enum Begun {
 pub(super) fn begin(chat: &Chat, session: &Arc<Session>, command: Command) -> Begun {
     let command = match command {
         Command::Send(conversation, draft) => {
-            match chat.begin_send_awake(session.caller(), conversation, draft) {
+            match chat.begin_send_awake(session, conversation, draft) {
                 Ok(pending) => return Begun::Sent(pending),
                 Err(NotBegun::Refused(refusal)) => return Begun::Done(Err(refusal)),
                 Err(NotBegun::Asleep(draft)) => Command::Send(conversation, draft),

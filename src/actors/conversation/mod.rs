@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use entities::ids::{ConversationId, Seq, UserId};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
 
 use super::directory::LastWork;
 use super::journal::{JournalMsg, Outcome};
@@ -40,7 +40,7 @@ pub(crate) enum ConversationMsg {
     Send {
         by: UserId,
         draft: Draft,
-        ask: Ask<Sent>,
+        asker: Asker,
     },
     /// Move a read position; to the head if `up_to` is absent.
     MarkRead {
@@ -91,6 +91,15 @@ pub(crate) enum ConversationMsg {
     /// Told by tests: fail.
     #[cfg(test)]
     Panic,
+}
+
+/// Who asked for a send.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    pub(crate) ask: Ask<Sent>,
+    /// The session that asked, if it was one. The answer goes through it, so that it is written
+    /// together with the event.
+    pub(crate) session: Option<ActorId>,
 }
 
 /// Which page of history.
@@ -268,7 +277,7 @@ impl State {
 /// Answers a command that cannot be carried out.
 fn refuse(msg: ConversationMsg, error: &ChatError) {
     match msg {
-        ConversationMsg::Send { ask, .. } => ask.answer(Err(error.clone())),
+        ConversationMsg::Send { asker, .. } => asker.ask.answer(Err(error.clone())),
         ConversationMsg::MarkRead { ask, .. } => ask.answer(Err(error.clone())),
         ConversationMsg::SetTyping { ask, .. } => ask.answer(Err(error.clone())),
         ConversationMsg::ReadHistory { ask, .. } => ask.answer(Err(error.clone())),

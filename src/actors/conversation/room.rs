@@ -12,7 +12,7 @@ use super::publication::{encode, view};
 use super::settling::{News, judged};
 use super::timeline::{TailLimits, Timeline};
 use super::typing::{Ring, Typing};
-use super::{Caught, Context, ConversationMsg, Page, Pages};
+use super::{Asker, Caught, Context, ConversationMsg, Page, Pages};
 use crate::actors::session::outbox::MergeKey;
 use crate::actors::session::subscriptions::Typist;
 use crate::actors::session::{Notice, SessionMsg};
@@ -21,7 +21,7 @@ use crate::error::ChatError;
 use crate::store::{self, Message, StoreError};
 use crate::wire::command::Draft;
 use crate::wire::event::{Event, TypingUser, UserTyping};
-use crate::wire::reply::{Joined, Missed, ReadMark, Sent};
+use crate::wire::reply::{Joined, Missed, ReadMark};
 
 /// A conversation that is in memory.
 pub(super) struct Room {
@@ -29,7 +29,7 @@ pub(super) struct Room {
     pub(super) pair: Pair,
     names: [Arc<str>; 2],
     pub(super) neighbours: Neighbours,
-    pub(super) timeline: Timeline<Ask<Sent>>,
+    pub(super) timeline: Timeline<Asker>,
     pub(super) marks: Marks<Ask<ReadMark>>,
     typing: Typing,
     /// Milliseconds since the epoch.
@@ -102,7 +102,7 @@ impl Room {
         now: Instant,
     ) -> Fate {
         match msg {
-            ConversationMsg::Send { by, draft, ask } => self.send(by, draft, ask),
+            ConversationMsg::Send { by, draft, asker } => self.send(by, draft, asker),
             ConversationMsg::MarkRead { by, up_to, ask } => self.mark_read(by, up_to, ask),
             ConversationMsg::SetTyping { by, typing, ask } => {
                 self.set_typing(myself, by, typing, now, ask);
@@ -165,18 +165,21 @@ impl Room {
 
     // Commands.
 
-    fn send(&mut self, by: UserId, draft: Draft, ask: Ask<Sent>) {
+    fn send(&mut self, by: UserId, draft: Draft, asker: Asker) {
         if let Err(refusal) = self.side(by) {
-            return ask.answer(Err(refusal));
+            return asker.ask.answer(Err(refusal));
         }
         // Whatever is under way already has room too.
         let under_way = self.neighbours.limits.sends_max as i64;
         if self.timeline.head().0 > Seq::MAX.0 - under_way {
-            return ask.answer(Err(ChatError::Forbidden("This conversation is full.")));
+            let full = ChatError::Forbidden("This conversation is full.");
+            return asker.ask.answer(Err(full));
         }
-        if let Some((ask, verdict)) = self.timeline.ask(by, draft, ask) {
+        if let Some((asker, verdict)) = self.timeline.ask(by, draft, asker) {
             let context = self.context();
-            ask.answer(judged(&verdict, |message| encode(message, &context)));
+            asker
+                .ask
+                .answer(judged(&verdict, |message| encode(message, &context)));
         }
     }
 

@@ -11,10 +11,10 @@ use super::marks::{Move, OwnSends, Read};
 use super::publication::{Publication, Published, encode, updated};
 use super::room::{Fate, Room};
 use super::timeline::{BatchLimits, Verdict};
-use super::{Context, ConversationMsg};
+use super::{Asker, Context, ConversationMsg};
 use crate::actors::journal::{JournalMsg, Outcome};
-use crate::actors::session::SessionMsg;
 use crate::actors::session::outbox::MergeKey;
+use crate::actors::session::{Answered, SessionMsg};
 use crate::actors::{Ask, refusal, tell, wall_clock};
 use crate::error::ChatError;
 use crate::store::{self, Append, MarksRow, Message};
@@ -24,7 +24,7 @@ use crate::wire::view::Timestamp;
 
 /// A batch that is on disk: who is to hear of it.
 pub(super) struct News {
-    answers: Vec<(Ask<Sent>, Verdict)>,
+    answers: Vec<(Asker, Verdict)>,
     moves: [Move; 2],
     reads: Vec<Read<Ask<ReadMark>>>,
 }
@@ -121,8 +121,8 @@ impl Room {
             Outcome::Refused(error) => {
                 self.stalled = true;
                 let refusal = refusal(&error);
-                for ask in self.timeline.refused() {
-                    ask.answer(Err(refusal.clone()));
+                for asker in self.timeline.refused() {
+                    asker.ask.answer(Err(refusal.clone()));
                 }
                 for read in self.marks.refused() {
                     read.reply.answer(Err(refusal.clone()));
@@ -130,8 +130,8 @@ impl Room {
                 self.hand_over(myself);
             }
             Outcome::Unknown => {
-                for ask in self.timeline.refused() {
-                    ask.answer(Err(ChatError::Overloaded));
+                for asker in self.timeline.refused() {
+                    asker.ask.answer(Err(ChatError::Overloaded));
                 }
                 return Fate::IsUnsure;
             }
@@ -164,17 +164,21 @@ impl Room {
         let mut published = Vec::with_capacity(answers.len());
         let mut last = None;
         let mut senders = [false; 2];
-        for (ask, verdict) in answers {
+        let mut through_sessions = Vec::new();
+        for (Asker { ask, session }, verdict) in answers {
             if let Verdict::Stored(message) = &verdict {
                 let encoded = encode(message, &context);
                 published.push(Published::new(message, &encoded));
                 senders[usize::from(message.sender == self.pair.high)] = true;
                 last = Some(Arc::clone(&encoded));
-                let fresh = true;
-                ask.answer(Ok(Sent {
+                let sent = Sent {
                     message: encoded,
-                    fresh,
-                }));
+                    fresh: true,
+                };
+                match session {
+                    Some(session) => through_sessions.push(Answered { ask, sent, session }),
+                    None => ask.answer(Ok(sent)),
+                }
             } else {
                 ask.answer(judged(&verdict, |message| encode(message, &context)));
             }
@@ -190,14 +194,29 @@ impl Room {
         let count_moved = moves.map(|moved| moved.passes);
         if let Some(last) = last {
             let news = Publication::new(self.id, self.pair, published, last, unread, count_moved);
-            let news = Arc::new(news);
-            for side in [0, 1] {
-                self.tell_sessions(side, || SessionMsg::Published(Arc::clone(&news)));
-            }
+            self.tell_published(&Arc::new(news), through_sessions);
         } else {
             self.tell_own_counts(count_moved, unread, &context);
         }
         self.tell_moves(moves, read_at);
+    }
+
+    /// Tells the sessions of both. Each hands on the answers to what it asked itself.
+    fn tell_published(&self, news: &Arc<Publication>, mut answers: Vec<Answered>) {
+        for user in self.pair.both() {
+            for session in self.neighbours.directory.sessions(user) {
+                let asked = |answered: &mut Answered| answered.session == session.get_id();
+                let published = SessionMsg::Published {
+                    answers: answers.extract_if(.., asked).collect(),
+                    news: Arc::clone(news),
+                };
+                tell(&session, published);
+            }
+        }
+        // Of sessions that are no more, whose sockets may not know it yet.
+        for Answered { ask, sent, .. } in answers {
+            ask.answer(Ok(sent));
+        }
     }
 
     /// Tells each person's own sessions that a read of theirs has changed what is unread.
@@ -239,10 +258,12 @@ impl Room {
         }
     }
 
-    fn answer_sends(&self, answers: Vec<(Ask<Sent>, Verdict)>) {
+    fn answer_sends(&self, answers: Vec<(Asker, Verdict)>) {
         let context = self.context();
-        for (ask, verdict) in answers {
-            ask.answer(judged(&verdict, |message| encode(message, &context)));
+        for (asker, verdict) in answers {
+            asker
+                .ask
+                .answer(judged(&verdict, |message| encode(message, &context)));
         }
     }
 

@@ -19,13 +19,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq, UserId};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
 
 use super::conversation::{ConversationMsg, Publication};
 use super::supervisor::SupervisorMsg;
 use super::{Ask, Neighbours, answer, tell};
 use crate::wire::event::{self, Event, TypingUser, UserTyping};
-use crate::wire::reply::Joined;
+use crate::wire::reply::{Joined, Sent};
 use attachment::{Filling, Resumption, SessionKey, Socket};
 use outbox::{Answer, MergeKey, Outbox};
 use subscriptions::{Subscriptions, Typist};
@@ -34,8 +34,11 @@ use unproven::Unproven;
 /// What may be told to one session, or asked of it.
 pub(crate) enum SessionMsg {
     // Told by conversations and presence.
-    /// Messages were committed in a conversation of its user.
-    Published(Arc<Publication>),
+    /// Messages were committed in a conversation of its user. Some of them it sent itself.
+    Published {
+        news: Arc<Publication>,
+        answers: Vec<Answered>,
+    },
     /// Something else happened that every session of the user gets.
     Noticed(Notice),
     /// Somebody started or stopped typing.
@@ -87,6 +90,13 @@ pub(crate) enum SessionMsg {
     /// Told by tests: fail.
     #[cfg(test)]
     Panic,
+}
+
+/// A send of a session, and its answer.
+pub(crate) struct Answered {
+    pub(crate) ask: Ask<Sent>,
+    pub(crate) sent: Sent,
+    pub(crate) session: ActorId,
 }
 
 /// An event that every session of a person gets, whatever it has joined.
@@ -158,7 +168,7 @@ impl Actor for Session {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match msg {
-            SessionMsg::Published(news) => state.published(&news),
+            SessionMsg::Published { news, answers } => state.published(&news, answers),
             SessionMsg::Noticed(Notice { event, key }) => state.push(event, key),
             SessionMsg::Typing {
                 typist,
@@ -201,8 +211,12 @@ impl State {
         }
     }
 
-    /// The joining rule: the messages themselves, or that the conversation has moved.
-    fn published(&mut self, news: &Publication) {
+    /// The answers first, then the joining rule: the messages themselves, or that the
+    /// conversation has moved. The socket's task is woken once for all of it, as a rule.
+    fn published(&mut self, news: &Publication, answers: Vec<Answered>) {
+        for Answered { ask, sent, .. } in answers {
+            ask.answer(Ok(sent));
+        }
         let Some(side) = news.pair.side(self.user) else {
             return;
         };
