@@ -137,7 +137,7 @@ pub struct Limits {
     pub presence_grace: Duration,
     /// How long somebody types without renewing it.
     pub typing_timeout: Duration,
-    /// How long a conversation stays in memory without sessions or work.
+    /// How long a conversation stays in memory without work. To load it again is one short read.
     pub conversation_idle: Duration,
     /// Messages of one conversation that are kept in memory.
     pub tail_max: usize,
@@ -193,7 +193,7 @@ impl Default for Limits {
             proof_delay: Duration::from_millis(200),
             presence_grace: seconds(5),
             typing_timeout: seconds(6),
-            conversation_idle: seconds(5 * 60),
+            conversation_idle: seconds(60),
             tail_max: 128,
             tail_bytes: 32 << 10,
             batch_max: 256,

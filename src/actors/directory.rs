@@ -69,11 +69,6 @@ impl Directory {
             .map_or_else(Sessions::new, |found| found.clone())
     }
 
-    /// Whether `user` has a session.
-    pub(crate) fn has_session(&self, user: UserId) -> bool {
-        self.sessions.contains_key(&user)
-    }
-
     /// The session that `pid` takes up again.
     pub(crate) fn resumable(&self, pid: &str) -> Option<ActorRef<SessionMsg>> {
         self.resumable.get(pid).map(|found| found.clone())

@@ -256,8 +256,32 @@ async fn whoever_connects_after_a_long_silence_hears_what_comes(transport: Trans
     }
 }
 
+async fn whoever_stays_connected_through_a_silence_hears_what_comes(transport: Transport) {
+    let idle = Duration::from_millis(1);
+    let server = TestServer::with(move |config| config.limits.conversation_idle = idle).await;
+    let [ana, ben] = server.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let other = ben.chat_with(&server.people(["Eve"]).await[0]).await;
+    let mut bens = ben.connect(transport).await;
+    bens.join(chat).await;
+    let mut anas = ana.connect(transport).await;
+    for round in 1..=15 {
+        tokio::time::sleep(Duration::from_millis(15 + round % 9)).await;
+        let sent = anas
+            .send_message(chat, &format!("after silence {round}"))
+            .await;
+        assert_eq!(anas.next_message().await, sent);
+        assert_eq!(bens.next_message().await, sent);
+        // What was joined counts still: of the other conversation only that it moved.
+        ben.send(other, "elsewhere").await;
+        let moved = bens.next_event("conversation_updated").await;
+        assert_eq!(moved["conversation_id"], other);
+    }
+}
+
 over_every_transport!(
     after_a_restart_everything_is_there_and_nobody_is_online,
     when_somebody_was_last_seen_is_remembered,
     whoever_connects_after_a_long_silence_hears_what_comes,
+    whoever_stays_connected_through_a_silence_hears_what_comes,
 );

@@ -129,14 +129,8 @@ impl Room {
 
     /// Whether nothing would be lost if it were not in memory.
     pub(super) fn is_idle(&self) -> bool {
-        let directory = &self.neighbours.directory;
-        let nobody_there = self
-            .pair
-            .both()
-            .iter()
-            .all(|&user| !directory.has_session(user));
         let settled = self.stalled || self.marks.is_quiet();
-        nobody_there && !self.out && self.timeline.is_quiet() && settled && self.typing.is_quiet()
+        !self.out && self.timeline.is_quiet() && settled && self.typing.is_quiet()
     }
 
     fn side(&self, user: UserId) -> Result<usize, ChatError> {
