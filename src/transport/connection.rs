@@ -201,6 +201,7 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
     /// Serves until the end, and tells the handler how that came.
     pub(super) async fn run(mut self: Box<Self>) {
         let (Ok(end) | Err(end)) = self.serve().await;
+        self.life.turnstile.pass().await;
         Box::pin(self.end(end)).await;
     }
 

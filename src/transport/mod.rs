@@ -30,6 +30,8 @@ mod pipeline;
 
 mod heartbeat;
 
+mod turnstile;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -40,6 +42,7 @@ use tokio_util::task::TaskTracker;
 use crate::chat::Chat;
 use crate::config::{Config, Limits};
 use origin::Origins;
+use turnstile::Turnstile;
 
 /// What every handler knows.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct Life {
     pub draining: CancellationToken,
     /// Every connection and every socket.
     pub tasks: TaskTracker,
+    /// What many connections do in the same moment goes through here.
+    turnstile: Turnstile,
 }
 
 impl Gateway {
