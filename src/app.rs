@@ -51,7 +51,13 @@ impl App {
         }
         let secret_file = auth::secret_file(&database);
         let secret = auth::secret(config.jwt_secret.as_deref(), &secret_file)?;
-        let tokens = Tokens::new(&secret, config.token_ttl);
+        let tokens = Tokens::new(&secret, config.token_ttl).refreshed_for(config.refresh_ttl);
+        let tokens = match &config.jwt_secret_previous {
+            Some(previous) => {
+                tokens.and_previous(auth::long_enough("JWT_SECRET_PREVIOUS", previous)?)
+            }
+            None => tokens,
+        };
         let store = Store::open(&options).await?;
 
         let start = supervisor::Start {

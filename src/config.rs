@@ -25,6 +25,11 @@ pub struct Config {
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
+    /// The key before it, while tokens that it signed still count; new ones are signed with the
+    /// other
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret_previous: Option<String>,
+
     /// Origins that a browser may call from, separated by commas, or * for any [default: the
     /// server's own and any http://localhost:* and http://127.0.0.1:*]
     #[arg(
@@ -52,6 +57,10 @@ pub struct Config {
     /// How long a token is good for, such as 7d or 12h
     #[arg(long, env, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
     pub token_ttl: Duration,
+
+    /// How long a refresh token is good for, from its last exchange
+    #[arg(long, env, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub refresh_ttl: Duration,
 
     /// What is bounded, and how. Not settable from outside.
     #[arg(skip)]
@@ -222,10 +231,12 @@ impl Config {
             listen: "127.0.0.1:0".to_owned(),
             database_url: format!("sqlite://{}", database.display()),
             jwt_secret: Some(Self::TEST_SECRET.to_owned()),
+            jwt_secret_previous: None,
             allow_origins: Vec::new(),
             web_root: None,
             rate_limits: Switch::Off,
             token_ttl: Duration::from_secs(7 * 24 * 3_600),
+            refresh_ttl: Duration::from_secs(30 * 24 * 3_600),
             limits: Limits::default(),
         }
     }

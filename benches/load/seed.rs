@@ -55,9 +55,12 @@ impl Seed {
         let made = self.store.create(account).await;
         let made = made.context("cannot write an account")?;
         let account = made.context("the database is not empty")?;
-        let token = self
-            .tokens
-            .issue(account.id, &account.name, self.now.as_secs())?;
+        let token = self.tokens.issue(
+            account.id,
+            &account.name,
+            self.now.as_secs().cast_signed(),
+            None,
+        )?;
         Ok(Person {
             id: account.id.0 as u64,
             token,

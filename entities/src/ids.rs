@@ -37,6 +37,10 @@ id! {
     ConversationId
 }
 id! {
+    /// A sign-in of one person on one device, counted up from 1.
+    SignInId
+}
+id! {
     /// A message, unique over all conversations. It is made of the conversation and the position
     /// in it (see [`MessageId::new`]), so it needs no column and no counter.
     MessageId

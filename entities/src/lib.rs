@@ -7,4 +7,5 @@ pub mod conversations;
 pub mod ids;
 pub mod messages;
 pub mod participants;
+pub mod sign_ins;
 pub mod users;

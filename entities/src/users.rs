@@ -28,6 +28,8 @@ pub struct Model {
     pub last_seen_at: Option<i64>,
     /// When the account was made.
     pub created_at: i64,
+    /// When its owner deleted it; `None` if nobody did. What is left then is that there was one.
+    pub deleted_at: Option<i64>,
 }
 
 /// No joins are declared: `store` writes those it needs.

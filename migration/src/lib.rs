@@ -17,6 +17,8 @@ mod m20261123_000002_create_conversations;
 mod m20261123_000003_create_participants;
 mod m20261123_000004_create_messages;
 mod m20261126_000005_cover_unread;
+mod m20261126_000006_delete_users;
+mod m20261126_000007_create_sign_ins;
 
 /// Brings a database to the newest schema.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_create_participants::Migration),
             Box::new(m20261123_000004_create_messages::Migration),
             Box::new(m20261126_000005_cover_unread::Migration),
+            Box::new(m20261126_000006_delete_users::Migration),
+            Box::new(m20261126_000007_create_sign_ins::Migration),
         ]
     }
 }

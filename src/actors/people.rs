@@ -1,14 +1,14 @@
 //! Who people are: accounts, read from the database once and kept in memory, so that no request
 //! needs a query to know who asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use entities::ids::UserId;
+use entities::ids::{SignInId, UserId};
 use quick_cache::sync::Cache;
 
-use crate::auth::Bearer;
+use crate::auth::{Bearer, Revocation};
 use crate::error::ChatError;
-use crate::store::{Account, Store, StoreError};
+use crate::store::{Account, DELETED_NAME, Store, StoreError};
 use crate::wire::view::{Status, Timestamp};
 
 /// A person as the server knows them.
@@ -21,7 +21,31 @@ pub(crate) struct Person {
     pub(crate) chosen: Status,
     /// From when on tokens count, in seconds since the epoch.
     pub(crate) tokens_from: i64,
+    /// Their sign-ins that were ended while tokens of them may still be out.
+    pub(crate) ended: Arc<[SignInId]>,
+    /// Whether they have deleted their account.
+    pub(crate) deleted: bool,
     pub(crate) last_seen_at: Option<Timestamp>,
+}
+
+impl Person {
+    /// Whether a token that is sound counts.
+    fn admits(&self, bearer: &Bearer) -> bool {
+        let ended = |id| self.ended.contains(&id);
+        !self.deleted && bearer.issued_at >= self.tokens_from && !bearer.sign_in.is_some_and(ended)
+    }
+
+    fn revoke(&mut self, revocation: Revocation) {
+        match revocation {
+            Revocation::Before(moment) => self.tokens_from = self.tokens_from.max(moment),
+            Revocation::SignIn(id) => self.ended = self.ended.iter().copied().chain([id]).collect(),
+            Revocation::Account => {
+                self.deleted = true;
+                self.name = DELETED_NAME.into();
+                self.email = "".into();
+            }
+        }
+    }
 }
 
 impl From<Account> for Person {
@@ -32,6 +56,8 @@ impl From<Account> for Person {
             email: account.email.into(),
             chosen: Status::from_word(&account.chosen).unwrap_or(Status::Online),
             tokens_from: account.tokens_from,
+            ended: Arc::default(),
+            deleted: account.deleted,
             last_seen_at: account.last_seen_at.map(Timestamp),
         }
     }
@@ -41,6 +67,8 @@ impl From<Account> for Person {
 #[derive(Debug)]
 pub(crate) struct People {
     cache: Cache<UserId, Arc<Person>>,
+    /// One change at a time, so that none is lost.
+    changing: Mutex<()>,
     store: Store,
 }
 
@@ -48,7 +76,12 @@ impl People {
     /// At most `most` people of `store` in memory.
     pub(crate) fn new(store: Store, most: usize) -> Self {
         let cache = Cache::new(most);
-        Self { cache, store }
+        let changing = Mutex::default();
+        Self {
+            cache,
+            changing,
+            store,
+        }
     }
 
     /// The person `id`, if there is one.
@@ -64,7 +97,11 @@ impl People {
         let Some(account) = self.store.account(id).await? else {
             return Ok(None);
         };
-        let person = Arc::new(Person::from(account));
+        let ended = self.store.ended_sign_ins(id).await?.into();
+        let person = Arc::new(Person {
+            ended,
+            ..Person::from(account)
+        });
         // If an update came in between, what was read here is not kept.
         if guard.insert(Arc::clone(&person)).is_err() {
             return Ok(self.cache.get(&id).or(Some(person)));
@@ -79,7 +116,7 @@ impl People {
     /// [`ChatError::Overloaded`] if the database does not answer.
     pub(crate) async fn bearer(&self, bearer: Bearer) -> Result<Arc<Person>, ChatError> {
         match self.find(bearer.user).await? {
-            Some(person) if bearer.issued_at >= person.tokens_from => Ok(person),
+            Some(person) if person.admits(&bearer) => Ok(person),
             _ => Err(ChatError::Unauthenticated),
         }
     }
@@ -89,9 +126,14 @@ impl People {
         self.cache.get(&id)
     }
 
-    /// Changes what is in memory of `id`, after the change is on its way to the database. Only
-    /// presence does, so no two changes cross.
+    /// Ends tokens of `id`, after it is on disk that they have ended.
+    pub(crate) fn revoke(&self, id: UserId, revocation: Revocation) {
+        self.update(id, |person| person.revoke(revocation));
+    }
+
+    /// Changes what is in memory of `id`, after the change is on its way to the database.
     pub(crate) fn update(&self, id: UserId, change: impl FnOnce(&mut Person)) {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(person) = self.cache.get(&id) {
             let mut changed = Person::clone(&person);
             change(&mut changed);

@@ -26,6 +26,7 @@ use super::session::attachment::{Attachment, SessionKey};
 use super::session::outbox::Outbox;
 use super::session::{self, Ending, Session, SessionMsg};
 use super::{Neighbours, answer, tell};
+use crate::auth::Bearer;
 use crate::config::Limits;
 use crate::store::Store;
 
@@ -46,6 +47,7 @@ pub(crate) enum SupervisorMsg {
     /// A new session. With a key it can be taken up again.
     OpenSession {
         person: Arc<Person>,
+        bearer: Bearer,
         outbox: Arc<Outbox>,
         key: Option<Arc<SessionKey>>,
         reply: RpcReplyPort<Attachment>,
@@ -144,11 +146,12 @@ impl Actor for Supervisor {
             } => answer(reply, state.wake(conversation)?),
             SupervisorMsg::OpenSession {
                 person,
+                bearer,
                 outbox,
                 key,
                 reply,
             } => {
-                let attachment = state.open_session(person, outbox, key)?;
+                let attachment = state.open_session(person, bearer, outbox, key)?;
                 let session = attachment.session.clone();
                 if let Err(unheard) = reply.send(attachment) {
                     // Whoever asked has given up, and nobody knows its key.
@@ -225,12 +228,13 @@ impl State {
     fn open_session(
         &mut self,
         person: Arc<Person>,
+        bearer: Bearer,
         outbox: Arc<Outbox>,
         key: Option<Arc<SessionKey>>,
     ) -> Result<Attachment, ActorProcessingErr> {
         let user = person.id;
         let start = session::Start {
-            user,
+            bearer,
             outbox: Arc::clone(&outbox),
             key: key.clone(),
             neighbours: self.neighbours.clone(),

@@ -11,14 +11,8 @@ use crate::config::Config;
 /// # Errors
 /// One line for a person: a secret that is too short, or a file that cannot be read or made.
 pub fn secret(configured: Option<&str>, file: &Path) -> anyhow::Result<Vec<u8>> {
-    let least = Config::SECRET_BYTES_MIN;
     if let Some(secret) = configured {
-        anyhow::ensure!(
-            secret.len() >= least,
-            "JWT_SECRET has {} bytes; at least {least} are needed",
-            secret.len()
-        );
-        return Ok(secret.as_bytes().to_vec());
+        return Ok(long_enough("JWT_SECRET", secret)?.to_vec());
     }
     let kept = match read(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(file),
@@ -31,11 +25,25 @@ pub fn secret(configured: Option<&str>, file: &Path) -> anyhow::Result<Vec<u8>> 
         )
     })?;
     anyhow::ensure!(
-        kept.len() >= least,
+        kept.len() >= Config::SECRET_BYTES_MIN,
         "the token secret {} is too short; remove it to have a new one made",
         file.display()
     );
     Ok(kept)
+}
+
+/// A secret that was given under the name `setting`.
+///
+/// # Errors
+/// One line for a person, if it is too short.
+pub fn long_enough<'a>(setting: &str, secret: &'a str) -> anyhow::Result<&'a [u8]> {
+    let least = Config::SECRET_BYTES_MIN;
+    anyhow::ensure!(
+        secret.len() >= least,
+        "{setting} has {} bytes; at least {least} are needed",
+        secret.len()
+    );
+    Ok(secret.as_bytes())
 }
 
 /// Where the secret of the database at `path` is kept.

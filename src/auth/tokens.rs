@@ -1,56 +1,73 @@
 //! Tokens: who shows one is whom it names.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use entities::ids::{MAX_SAFE_INTEGER, UserId};
+use entities::ids::{MAX_SAFE_INTEGER, SignInId, UserId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use quick_cache::sync::Cache;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::bearer::{Bearer, now};
 use crate::error::ChatError;
 
 /// Makes and checks tokens: JWT with HS256 alone, `exp` and `sub` required, no leeway.
 #[derive(Clone)]
 pub struct Tokens {
     sign: EncodingKey,
-    check: DecodingKey,
+    /// The key of `sign`, and the one before it while its tokens still count.
+    check: Arc<[DecodingKey]>,
     rules: Arc<Validation>,
     ttl: Duration,
+    refresh_ttl: Duration,
     /// Tokens that were found sound, and until when they count: clients show the same one with
     /// every request, and to check its signature is a tenth of what a send costs.
-    sound: Arc<Cache<Box<str>, (Bearer, f64)>>,
+    sound: Arc<Cache<Box<str>, Bearer>>,
 }
 
 /// How many tokens are remembered, a few hundred bytes each; the least used is forgotten first.
 const TOKENS_MAX: usize = 10_000;
 
-/// What a token that counts says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bearer {
-    /// Whose it is.
-    pub user: UserId,
-    /// When it was made, in seconds since the epoch; 0 if it does not say.
-    pub issued_at: i64,
-}
-
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Claims {
     sub: String,
     exp: f64,
     #[serde(default)]
     iat: f64,
+    /// Of ours a number; whoever makes tokens elsewhere may mean something else by it.
+    #[serde(default)]
+    sign_in: Value,
 }
 
 #[derive(Serialize)]
 struct NewClaims<'a> {
     sub: String,
     name: &'a str,
-    iat: u64,
-    exp: u64,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<SignInId>,
+}
+
+/// What a refresh token says. It names nobody, so it can never pass for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Of which sign-in.
+    pub renews: SignInId,
+    /// How often that was renewed before.
+    pub generation: i64,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// Until when it counts, the same.
+    exp: i64,
 }
 
 impl Tokens {
+    /// How long a refresh token is good for, unless something else is chosen.
+    pub const REFRESH_TTL: Duration = Duration::from_secs(30 * 24 * 3_600);
+
     /// Tokens over `secret` that are good for `ttl`.
     #[must_use]
     pub fn new(secret: &[u8], ttl: Duration) -> Self {
@@ -62,29 +79,105 @@ impl Tokens {
         rules.validate_aud = false;
         Self {
             sign: EncodingKey::from_secret(secret),
-            check: DecodingKey::from_secret(secret),
+            check: Arc::new([DecodingKey::from_secret(secret)]),
             rules: Arc::new(rules),
             ttl,
+            refresh_ttl: Self::REFRESH_TTL,
             sound: Arc::new(Cache::new(TOKENS_MAX)),
         }
     }
 
-    /// A token for `user`, made at `now` (seconds since the epoch).
+    /// The same, and tokens over the secret `previous` count too: they end by themselves.
+    #[must_use]
+    pub fn and_previous(mut self, previous: &[u8]) -> Self {
+        let previous = DecodingKey::from_secret(previous);
+        self.check = self.check.iter().cloned().chain([previous]).collect();
+        self
+    }
+
+    /// The same, with refresh tokens that are good for `ttl`.
+    #[must_use]
+    pub fn refreshed_for(self, ttl: Duration) -> Self {
+        let refresh_ttl = ttl;
+        Self {
+            refresh_ttl,
+            ..self
+        }
+    }
+
+    /// A token for `user`, made at `now` (seconds since the epoch), of a sign-in if it is of one.
     ///
     /// # Errors
     /// [`ChatError::Internal`] if it cannot be signed.
-    pub fn issue(&self, user: UserId, name: &str, now: u64) -> Result<String, ChatError> {
-        let claims = NewClaims {
+    pub fn issue(
+        &self,
+        user: UserId,
+        name: &str,
+        now: i64,
+        sign_in: Option<SignInId>,
+    ) -> Result<String, ChatError> {
+        self.sign(&NewClaims {
             sub: user.to_string(),
             name,
             iat: now,
-            exp: now.saturating_add(self.ttl.as_secs()),
-        };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign);
+            exp: now.saturating_add(seconds(self.ttl)),
+            sign_in,
+        })
+    }
+
+    /// A refresh token, made at `now` (seconds since the epoch).
+    ///
+    /// # Errors
+    /// [`ChatError::Internal`] if it cannot be signed.
+    pub fn issue_renewal(
+        &self,
+        renews: SignInId,
+        generation: i64,
+        now: i64,
+    ) -> Result<String, ChatError> {
+        self.sign(&Renewal {
+            renews,
+            generation,
+            iat: now,
+            exp: now.saturating_add(seconds(self.refresh_ttl)),
+        })
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String, ChatError> {
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.sign);
         token.map_err(|error| {
             tracing::error!(%error, "signing a token failed");
             ChatError::Internal
         })
+    }
+
+    /// When all that is issued at `now` has ended; both in seconds since the epoch.
+    #[must_use]
+    pub fn all_over(&self, now: i64) -> i64 {
+        now.saturating_add(seconds(self.ttl.max(self.refresh_ttl)))
+    }
+
+    /// What this refresh token says.
+    ///
+    /// # Errors
+    /// [`ChatError::Unauthenticated`], whatever is wrong with it.
+    pub fn verify_renewal(&self, token: &str) -> Result<Renewal, ChatError> {
+        let mut rules = Validation::clone(&self.rules);
+        rules.set_required_spec_claims(&["exp"]);
+        self.decode(token, &rules)
+    }
+
+    /// The claims of a token that is sound by one of the keys.
+    fn decode<T: DeserializeOwned + Clone>(
+        &self,
+        token: &str,
+        rules: &Validation,
+    ) -> Result<T, ChatError> {
+        let decode = |key| jsonwebtoken::decode::<T>(token, key, rules).ok();
+        let decoded = self.check.iter().find_map(decode);
+        decoded
+            .map(|decoded| decoded.claims)
+            .ok_or(ChatError::Unauthenticated)
     }
 
     /// Whose token this is.
@@ -93,12 +186,11 @@ impl Tokens {
     /// [`ChatError::Unauthenticated`], whatever is wrong with it.
     pub fn verify(&self, token: &str) -> Result<Bearer, ChatError> {
         match self.sound.get(token) {
-            Some((bearer, until)) if until >= now() => return Ok(bearer),
+            Some(bearer) if bearer.until >= now() => return Ok(bearer),
             _ => {}
         }
         let refused = || ChatError::Unauthenticated;
-        let decoded = jsonwebtoken::decode::<Claims>(token, &self.check, &self.rules);
-        let claims = decoded.map_err(|_| refused())?.claims;
+        let claims: Claims = self.decode(token, &self.rules)?;
         if !claims.sub.bytes().all(|b| b.is_ascii_digit()) {
             return Err(refused());
         }
@@ -110,16 +202,16 @@ impl Tokens {
             user: UserId(user),
             // A NumericDate may have a fraction (RFC 7519, 2); what is out of range saturates.
             issued_at: claims.iat as i64,
+            until: claims.exp as i64,
+            sign_in: claims.sign_in.as_i64().map(SignInId),
         };
-        self.sound.insert(token.into(), (bearer, claims.exp));
+        self.sound.insert(token.into(), bearer);
         Ok(bearer)
     }
 }
 
-/// The time of the wall clock, in whole seconds since the epoch.
-fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(f64::MAX, |since| since.as_secs() as f64)
+fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl std::fmt::Debug for Tokens {
@@ -137,7 +229,7 @@ mod tests {
     use serde_json::{Value, json};
 
     const SECRET: &[u8] = Config::TEST_SECRET.as_bytes();
-    const NOW: u64 = 4_000_000_000;
+    const NOW: i64 = 4_000_000_000;
 
     fn tokens() -> Tokens {
         Tokens::new(SECRET, Duration::from_secs(60))
@@ -150,9 +242,15 @@ mod tests {
 
     #[test]
     fn a_token_names_its_bearer() {
-        let token = tokens().issue(UserId(7), "Ana", NOW).expect("a token");
-        let bearer = tokens().verify(&token).expect("counts");
-        assert_eq!((bearer.user, bearer.issued_at), (UserId(7), 4_000_000_000));
+        let token = tokens().issue(UserId(7), "Ana", NOW, None);
+        let token = token.expect("a token");
+        let expected = Bearer {
+            user: UserId(7),
+            issued_at: NOW,
+            until: NOW + 60,
+            sign_in: None,
+        };
+        assert_eq!(tokens().verify(&token), Ok(expected));
     }
 
     #[test]
@@ -198,9 +296,50 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_token_is_no_token_and_a_token_no_refresh_token() {
+        let tokens = tokens();
+        let renewal = tokens.issue_renewal(SignInId(3), 5, NOW).expect("a token");
+        let said = tokens.verify_renewal(&renewal).expect("counts");
+        assert_eq!(
+            (said.renews, said.generation, said.iat),
+            (SignInId(3), 5, NOW)
+        );
+        assert_eq!(tokens.verify(&renewal), Err(ChatError::Unauthenticated));
+        let token = tokens.issue(UserId(7), "Ana", NOW, Some(SignInId(3)));
+        let token = token.expect("a token");
+        assert_eq!(
+            tokens.verify(&token).expect("counts").sign_in,
+            Some(SignInId(3))
+        );
+        let refused = tokens.verify_renewal(&token);
+        assert_eq!(refused, Err(ChatError::Unauthenticated));
+        let over = json!({"renews": 3, "generation": 5, "iat": 1, "exp": 2});
+        let refused = tokens.verify_renewal(&minted(Algorithm::HS256, &over, SECRET));
+        assert_eq!(refused, Err(ChatError::Unauthenticated));
+    }
+
+    #[test]
+    fn tokens_over_the_previous_secret_count_and_new_ones_are_over_the_next() {
+        let next = b"the next secret, which is long enough";
+        let old = tokens()
+            .issue(UserId(7), "Ana", NOW, None)
+            .expect("a token");
+        let ttl = Duration::from_secs(60);
+        let both = Tokens::new(next, ttl).and_previous(SECRET);
+        assert!(both.verify(&old).is_ok());
+        assert_eq!(
+            Tokens::new(next, ttl).verify(&old),
+            Err(ChatError::Unauthenticated)
+        );
+        let new = both.issue(UserId(7), "Ana", NOW, None).expect("a token");
+        assert!(Tokens::new(next, ttl).verify(&new).is_ok());
+        assert_eq!(tokens().verify(&new), Err(ChatError::Unauthenticated));
+    }
+
+    #[test]
     fn a_token_that_was_sound_counts_until_its_end_and_no_longer() {
         let tokens = tokens();
-        let soon = now() + 1.0;
+        let soon = now() + 1;
         let token = minted(Algorithm::HS256, &json!({"sub": "7", "exp": soon}), SECRET);
         while now() <= soon {
             // It may end between the two looks at the clock.

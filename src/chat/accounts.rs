@@ -1,77 +1,20 @@
-//! Accounts: who people are.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Accounts: who people are, and what they are seen as.
 
 use entities::ids::{MAX_SAFE_INTEGER, UserId};
 
 use super::{Caller, Chat};
 use crate::actors::people::Person;
 use crate::actors::presence::PresenceMsg;
-use crate::actors::{tell, wall_clock};
+use crate::actors::tell;
 use crate::error::ChatError;
-use crate::store::{Account, NewAccount};
-use crate::wire::command::{Login, Query, Register};
+use crate::wire::command::Query;
 use crate::wire::reply::{NumberedPage, People};
-use crate::wire::view::{OneUser, SignedIn, Status, UserView};
+use crate::wire::view::{OneUser, Status, UserView};
 
 /// How many entries a page has at most, whatever is asked for.
 pub(super) const PAGE_MAX: i64 = 100;
 
 impl Chat {
-    /// Makes an account.
-    ///
-    /// # Errors
-    /// [`ChatError::Conflict`] when the e-mail address is taken; [`ChatError::Overloaded`] when
-    /// too many passwords wait to be hashed.
-    pub async fn register(&self, register: Register) -> Result<SignedIn, ChatError> {
-        let _permit = self.admit()?;
-        let Register {
-            name,
-            email,
-            password,
-        } = register;
-        let taken = || ChatError::Conflict("This e-mail address is already registered.");
-        let store = &self.0.neighbours.store;
-        if store.credentials(&email).await?.is_some() {
-            return Err(taken());
-        }
-        let password_hash = self.0.passwords.hash(password).await?;
-        let now = wall_clock();
-        let account = store
-            .create(NewAccount {
-                name,
-                email,
-                password_hash,
-                now,
-            })
-            .await?;
-        self.signed_in(account.ok_or_else(taken)?)
-    }
-
-    /// Signs in.
-    ///
-    /// # Errors
-    /// [`ChatError::InvalidCredentials`], the same in text and time for an unknown e-mail address
-    /// and a wrong password.
-    pub async fn login(&self, login: Login) -> Result<SignedIn, ChatError> {
-        let _permit = self.admit()?;
-        let found = self.0.neighbours.store.credentials(&login.email).await?;
-        let (account, kept) = found.unzip();
-        let right = self.0.passwords.check(login.password, kept).await?;
-        match account {
-            Some(account) if right => self.signed_in(account),
-            _ => Err(ChatError::InvalidCredentials),
-        }
-    }
-
-    fn signed_in(&self, account: Account) -> Result<SignedIn, ChatError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
-        let token = self.0.tokens.issue(account.id, &account.name, now)?;
-        let user = self.own_view(&Person::from(account));
-        Ok(SignedIn { user, token })
-    }
-
     /// The caller, as they see themselves.
     ///
     /// # Errors
@@ -167,11 +110,11 @@ impl Chat {
             name: person.name.to_string(),
             email: None,
             status: self.0.neighbours.directory.status(person.id),
-            last_seen_at: person.last_seen_at,
+            last_seen_at: person.last_seen_at.filter(|_| !person.deleted),
         }
     }
 
-    fn own_view(&self, person: &Person) -> UserView {
+    pub(super) fn own_view(&self, person: &Person) -> UserView {
         UserView {
             email: Some(person.email.to_string()),
             ..self.view(person)

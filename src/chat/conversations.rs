@@ -30,7 +30,8 @@ impl Chat {
         other: UserId,
     ) -> Result<(OneConversation, bool), ChatError> {
         let _permit = self.admit()?;
-        if self.0.neighbours.people.find(other).await?.is_none() {
+        let other_person = self.0.neighbours.people.find(other).await?;
+        if other_person.is_none_or(|person| person.deleted) {
             return Err(ChatError::NotFound("user"));
         }
         let (chat, me) = (self.clone(), caller.id());
@@ -142,7 +143,7 @@ impl Chat {
             id: person.id,
             name: person.name.to_string(),
             status: self.0.neighbours.directory.status(person.id),
-            last_seen_at: person.last_seen_at,
+            last_seen_at: person.last_seen_at.filter(|_| !person.deleted),
             last_read_seq: marks.read,
             last_delivered_seq: marks.delivered,
         }
@@ -151,7 +152,7 @@ impl Chat {
     fn listed(&self, caller: &Caller, row: Listed) -> ListedConversation {
         let other = Person::from(row.other);
         let me = self.0.neighbours.people.known(caller.id());
-        let me = me.as_deref().unwrap_or(&caller.0);
+        let me = me.as_deref().unwrap_or(&caller.person);
         let mut participants = vec![
             self.participant(me, &row.mine),
             self.participant(&other, &row.theirs),

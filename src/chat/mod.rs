@@ -5,6 +5,7 @@
 //! waits for the answer; a dead mailbox or a timeout becomes a [`ChatError`]. Nothing below waits
 //! for an actor.
 
+mod access;
 mod accounts;
 mod conversations;
 mod messages;
@@ -31,6 +32,7 @@ use crate::wire::reply::Sent;
 
 pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
+pub use crate::auth::Bearer;
 pub use messages::NotBegun;
 pub use sessions::{Comeback, Session};
 
@@ -55,13 +57,23 @@ struct Inner {
 
 /// Who asks: somebody whose token counts.
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<Person>);
+pub struct Caller {
+    person: Arc<Person>,
+    /// What their token says.
+    bearer: Bearer,
+}
 
 impl Caller {
     /// Their account.
     #[must_use]
     pub fn id(&self) -> UserId {
-        self.0.id
+        self.person.id
+    }
+
+    /// What their token says.
+    #[must_use]
+    pub fn bearer(&self) -> &Bearer {
+        &self.bearer
     }
 }
 
@@ -133,7 +145,8 @@ impl Chat {
     /// [`ChatError::Unauthenticated`] for a token that does not count.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, ChatError> {
         let bearer = self.0.tokens.verify(token)?;
-        self.0.neighbours.people.bearer(bearer).await.map(Caller)
+        let person = self.0.neighbours.people.bearer(bearer).await?;
+        Ok(Caller { person, bearer })
     }
 
     /// Whether a message could become durable now. Nearly always this is what the last write

@@ -78,7 +78,8 @@ impl Chat {
     /// socket.
     ///
     /// # Errors
-    /// [`ChatError::Overloaded`] when the server cannot take it now.
+    /// [`ChatError::Overloaded`] when the server cannot take it now;
+    /// [`ChatError::Unauthenticated`] when their token has ended meanwhile.
     pub async fn open_session(&self, caller: Caller) -> Result<Session, ChatError> {
         let outbox = Outbox::new(self.0.neighbours.limits.outbox_bytes);
         self.begin_session(caller, outbox, None).await
@@ -89,7 +90,7 @@ impl Chat {
     /// waits in its outbox; otherwise it is a new one.
     ///
     /// # Errors
-    /// [`ChatError::Overloaded`] when the server cannot take it now.
+    /// Those of [`Chat::open_session`].
     pub async fn open_recoverable(
         &self,
         caller: Caller,
@@ -99,7 +100,7 @@ impl Chat {
         if let Some(comeback) = comeback {
             stale = comeback.offset;
             if let Some(attachment) = self.resume(&caller, comeback).await? {
-                return Ok(Session { caller, attachment });
+                return self.still_admitted(Session { caller, attachment }).await;
             }
         }
         let outbox = Outbox::keeping(self.0.neighbours.limits.outbox_bytes, stale);
@@ -118,14 +119,30 @@ impl Chat {
             supervisor, limits, ..
         } = &self.0.neighbours;
         let open = |reply| SupervisorMsg::OpenSession {
-            person: Arc::clone(&caller.0),
+            person: Arc::clone(&caller.person),
+            bearer: caller.bearer,
             outbox,
             key,
             reply,
         };
         match supervisor.call(open, Some(limits.command_time)).await {
-            Ok(CallResult::Success(attachment)) => Ok(Session { caller, attachment }),
+            Ok(CallResult::Success(attachment)) => {
+                self.still_admitted(Session { caller, attachment }).await
+            }
             _ => Err(ChatError::Overloaded),
+        }
+    }
+
+    /// Asks again whether its token counts, now that the session would hear of its end: it may
+    /// have ended in between.
+    async fn still_admitted(&self, session: Session) -> Result<Session, ChatError> {
+        let people = &self.0.neighbours.people;
+        match people.bearer(session.caller.bearer).await {
+            Ok(_) => Ok(session),
+            Err(refusal) => {
+                session.end(Ending::Goodbye);
+                Err(refusal)
+            }
         }
     }
 
@@ -140,9 +157,10 @@ impl Chat {
             return Ok(None);
         };
         let (ask, pending) = self.ask()?;
-        let person = Arc::clone(&caller.0);
+        let person = Arc::clone(&caller.person);
         let resumption = Resumption {
             person,
+            bearer: caller.bearer,
             offset,
             has_waited: false,
             ask,

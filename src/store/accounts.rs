@@ -23,7 +23,12 @@ pub struct Account {
     pub tokens_from: i64,
     /// When the last session went, in milliseconds since the epoch; `None` before the first did.
     pub last_seen_at: Option<i64>,
+    /// Whether its owner has deleted it.
+    pub deleted: bool,
 }
+
+/// What is shown where the name of a deleted account was.
+pub const DELETED_NAME: &str = "Deleted account";
 
 /// What an account is made of.
 #[derive(Clone)]
@@ -60,6 +65,7 @@ impl Store {
             tokens_from: Set(0),
             last_seen_at: Set(None),
             created_at: Set(new.now),
+            deleted_at: Set(None),
             ..Default::default()
         };
         match users::Entity::insert(row).exec(&self.writer).await {
@@ -70,6 +76,7 @@ impl Store {
                 chosen: "online".to_owned(),
                 tokens_from: 0,
                 last_seen_at: None,
+                deleted: false,
             })),
             Err(error) => match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => Ok(None),
@@ -94,6 +101,7 @@ impl Store {
     pub async fn credentials(&self, email: &str) -> Result<Option<(Account, String)>, StoreError> {
         let found = users::Entity::find()
             .filter(users::Column::Email.eq(email))
+            .filter(users::Column::DeletedAt.is_null())
             .one(&self.readers)
             .await
             .map_err(StoreError::uncommitted)?;
@@ -115,7 +123,9 @@ impl Store {
         offset: u64,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError> {
-        let mut query = users::Entity::find().filter(users::Column::Id.ne(me));
+        let mut query = users::Entity::find()
+            .filter(users::Column::Id.ne(me))
+            .filter(users::Column::DeletedAt.is_null());
         if !search.is_empty() {
             let pattern = containing(search);
             // No name has a NUL, and both databases stumble over it.
@@ -149,6 +159,65 @@ impl Store {
             .map_err(StoreError::autocommit)?;
         Ok(())
     }
+
+    /// Ends every token of `id` that was issued before `from`, in seconds since the epoch. That
+    /// moment never moves back.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn end_tokens(&self, id: UserId, from: i64) -> Result<(), StoreError> {
+        users::Entity::update_many()
+            .col_expr(users::Column::TokensFrom, from.into())
+            .filter(users::Column::Id.eq(id))
+            .filter(users::Column::TokensFrom.lt(from))
+            .exec(&self.writer)
+            .await
+            .map_err(StoreError::autocommit)?;
+        Ok(())
+    }
+
+    /// Changes the password of `id`, and with it ends every token issued before `from`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn change_password(
+        &self,
+        id: UserId,
+        password_hash: String,
+        from: i64,
+    ) -> Result<(), StoreError> {
+        users::Entity::update_many()
+            .col_expr(users::Column::PasswordHash, password_hash.into())
+            .col_expr(users::Column::TokensFrom, from.into())
+            .filter(users::Column::Id.eq(id))
+            .exec(&self.writer)
+            .await
+            .map_err(StoreError::autocommit)?;
+        Ok(())
+    }
+
+    /// Erases who `id` was at `now`, in milliseconds since the epoch: what is left is a row that
+    /// conversations name. What they wrote is the other person's conversation too, and stays.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn erase(&self, id: UserId, now: i64) -> Result<(), StoreError> {
+        users::Entity::update_many()
+            .col_expr(users::Column::Name, DELETED_NAME.into())
+            .col_expr(users::Column::NameKey, fold(DELETED_NAME).into())
+            // No address, so it is nobody's: whoever had it can register anew.
+            .col_expr(users::Column::Email, format!("deleted:{id}").into())
+            .col_expr(users::Column::PasswordHash, "".into())
+            .col_expr(users::Column::ChosenStatus, "offline".into())
+            .col_expr(users::Column::LastSeenAt, Option::<i64>::None.into())
+            .col_expr(users::Column::DeletedAt, now.into())
+            .filter(users::Column::Id.eq(id))
+            .filter(users::Column::DeletedAt.is_null())
+            .exec(&self.writer)
+            .await
+            .map_err(StoreError::autocommit)?;
+        Ok(())
+    }
 }
 
 impl From<users::Model> for Account {
@@ -160,6 +229,7 @@ impl From<users::Model> for Account {
             chosen: row.chosen_status,
             tokens_from: row.tokens_from,
             last_seen_at: row.last_seen_at,
+            deleted: row.deleted_at.is_some(),
         }
     }
 }

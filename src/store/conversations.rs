@@ -67,6 +67,7 @@ pub(super) const LIST: &str = "\
            theirs.active_at AS their_active_at, \
            conversations.created_by, conversations.created_at, \
            users.name, users.email, users.chosen_status, users.tokens_from, users.last_seen_at, \
+           users.deleted_at, \
            messages.sender_id, messages.content, messages.client_message_id, \
            messages.created_at AS sent_at \
     FROM participants AS mine \
@@ -174,6 +175,21 @@ impl Store {
         participants::Entity::find()
             .select_only()
             .column(participants::Column::OtherId)
+            .filter(participants::Column::UserId.eq(user))
+            .into_tuple()
+            .all(&self.readers)
+            .await
+            .map_err(StoreError::uncommitted)
+    }
+
+    /// The conversations of `user`, in no order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn conversations_of(&self, user: UserId) -> Result<Vec<ConversationId>, StoreError> {
+        participants::Entity::find()
+            .select_only()
+            .column(participants::Column::ConversationId)
             .filter(participants::Column::UserId.eq(user))
             .into_tuple()
             .all(&self.readers)
@@ -300,6 +316,7 @@ struct ListRow {
     chosen_status: String,
     tokens_from: i64,
     last_seen_at: Option<i64>,
+    deleted_at: Option<i64>,
     sender_id: Option<UserId>,
     content: Option<String>,
     client_message_id: Option<String>,
@@ -347,6 +364,7 @@ impl From<ListRow> for Listed {
                 chosen: row.chosen_status,
                 tokens_from: row.tokens_from,
                 last_seen_at: row.last_seen_at,
+                deleted: row.deleted_at.is_some(),
             },
             last_message,
         }

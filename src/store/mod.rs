@@ -11,6 +11,7 @@ mod conversations;
 mod error;
 mod messages;
 mod open;
+mod sign_ins;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +24,13 @@ use sea_orm::{
 
 use append::AppendSql;
 
-pub use accounts::{Account, NewAccount};
+pub use accounts::{Account, DELETED_NAME, NewAccount};
 pub use append::{Append, LastSeen, MarksRow};
 pub use conversations::{Conversation, Listed, Marks};
 pub use error::{OpenError, StoreError};
 pub use messages::{Loaded, Message};
 pub use open::StoreOptions;
+pub use sign_ins::SignIn;
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]

@@ -82,6 +82,11 @@ pub trait Source: Send + 'static {
     /// Why the connection is to end now, if it is.
     fn over(&self) -> Option<Why>;
 
+    /// When the connection is over by itself, if it is.
+    fn until(&self) -> Option<Instant> {
+        None
+    }
+
     /// Waits until there is something new to say, or the connection is to end: for a writer that
     /// makes no progress.
     fn changed(&mut self) -> impl Future<Output = ()> + Send;
@@ -236,7 +241,12 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             let reading = !stopping && self.handler.has_room();
             // Whoever is not read cannot answer a ping, unless it is they who do not read.
             let is_heard = reading || !self.carrier.is_writable();
-            let due = self.heartbeat.due().into();
+            let due = self.heartbeat.due();
+            let due = self
+                .handler
+                .until()
+                .map_or(due, |until| until.min(due))
+                .into();
             // It may ring too early, which costs a turn; to set it costs more, and what is due moves
             // with every ping and pong.
             if alarm.is_elapsed() || due < alarm.deadline() {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -12,7 +13,7 @@ use super::Gateway;
 use super::connection::{Frame, Output, Why};
 use super::dispatch::{Answer, begin};
 use super::pipeline::Pipeline;
-use crate::chat::{Ending, Session};
+use crate::chat::{Bearer, Ending, Session};
 use crate::error::ChatError;
 use crate::wire::command::Command;
 use crate::wire::event::Event;
@@ -43,12 +44,15 @@ pub(super) struct Exchange<D: Dialect> {
     /// Waits for a time when it can be written.
     answered: VecDeque<(D::Target, Answer)>,
     commands_max: usize,
+    /// When the token of its client is over.
+    until: Option<Instant>,
 }
 
 impl<D: Dialect> Exchange<D> {
     pub(super) fn new(gateway: Gateway, session: Session) -> Self {
         Self {
             pipeline: Pipeline::default(),
+            until: end_of(session.caller().bearer()),
             session: Arc::new(session),
             answered: VecDeque::new(),
             commands_max: gateway.limits.session_commands_max,
@@ -79,9 +83,23 @@ impl<D: Dialect> Exchange<D> {
         self.session.proven(up_to);
     }
 
-    /// A session that ended, or whose client came back on another connection, is over.
+    /// A session that ended, or whose client came back on another connection, is over; so is one
+    /// whose token is.
     pub(super) fn over(&self) -> Option<Why> {
-        self.session.outbox().is_closed().then_some(Why::RESTART)
+        let outbox = self.session.outbox();
+        if outbox.is_closed() && !outbox.is_revoked() {
+            return Some(Why::RESTART);
+        }
+        // By either clock: the wall clock may jump, and the other may have been set by one that
+        // was wrong.
+        let is_over = self.until.is_some_and(|until| until <= Instant::now())
+            || self.session.caller().bearer().is_over();
+        (outbox.is_revoked() || is_over).then_some(Why::UNAUTHENTICATED)
+    }
+
+    /// When it is over by itself.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
     }
 
     pub(super) async fn changed(&mut self) {
@@ -138,6 +156,13 @@ impl<D: Dialect> Exchange<D> {
             drop(next(&mut self.pipeline, &self.gateway, &self.session).await);
         }
     }
+}
+
+/// When a token is over: with the end of the last second in which it counts.
+fn end_of(bearer: &Bearer) -> Option<Instant> {
+    let end = Duration::from_secs(u64::try_from(bearer.until).ok()?.checked_add(1)?);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Instant::now().checked_add(end.saturating_sub(since))
 }
 
 /// The next answer of `pipeline`, whose commands are carried out for `session`.

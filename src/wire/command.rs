@@ -3,7 +3,6 @@
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use email_address::{EmailAddress, Options};
 use entities::ids::{ConversationId, Seq, UserId};
 use serde_json::Value;
 
@@ -13,12 +12,6 @@ use crate::error::ChatError;
 
 /// The longest content of a message, in characters without the white space at both ends.
 pub const CONTENT_CHARACTERS_MAX: usize = 4_000;
-/// The longest name, in characters.
-pub const NAME_CHARACTERS_MAX: usize = 100;
-/// The longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
-pub const EMAIL_BYTES_MAX: usize = 254;
-/// How many bytes a password may have. The upper end bounds the work of hashing it.
-pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1_024;
 /// The longest `client_message_id`.
 const CLIENT_MESSAGE_ID_MAX: usize = 64;
 
@@ -56,26 +49,6 @@ pub struct Draft {
     pub content: Arc<str>,
     /// The sender's own key for it, 1 to 64 printable ASCII characters.
     pub client_message_id: Option<Arc<str>>,
-}
-
-/// The body of register.
-#[derive(Debug)]
-pub struct Register {
-    /// Without white space at both ends.
-    pub name: String,
-    /// In lower case.
-    pub email: String,
-    /// As typed.
-    pub password: String,
-}
-
-/// The body of login.
-#[derive(Debug)]
-pub struct Login {
-    /// In lower case.
-    pub email: String,
-    /// As typed.
-    pub password: String,
 }
 
 /// How a body spells its fields: REST with underscores, sockets in camel case.
@@ -248,83 +221,6 @@ pub fn create_conversation(body: Value, me: UserId) -> Result<UserId, ChatError>
             fields.refuse::<()>(FIELD, "must name exactly one other user");
             Err(fields.refusal())
         }
-    }
-}
-
-/// The body of `POST /api/auth/register`.
-pub fn register(body: Value) -> Result<Register, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
-    let name = name(&mut fields);
-    let email = email(&mut fields);
-    let password = password(&mut fields);
-    match (name, email, password) {
-        (Some(name), Some(email), Some(password)) => Ok(Register {
-            name,
-            email,
-            password,
-        }),
-        _ => Err(fields.refusal()),
-    }
-}
-
-/// The body of `POST /api/auth/login`. The password's length is not judged beyond what bounds
-/// the work: what is too short cannot be right.
-pub fn login(body: Value) -> Result<Login, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
-    let email = fields.string("email");
-    let password = fields.string("password");
-    match (email, password) {
-        (_, Some(password)) if password.len() > *PASSWORD_BYTES.end() => {
-            Err(ChatError::field("password", "must have at most 1024 bytes"))
-        }
-        (Some(email), Some(password)) => Ok(Login {
-            email: email.trim().to_lowercase(),
-            password,
-        }),
-        _ => Err(fields.refusal()),
-    }
-}
-
-fn name(fields: &mut Fields) -> Option<String> {
-    let name = fields.text("name", NAME_CHARACTERS_MAX)?;
-    let name = name.trim();
-    // The guide's page writes names into its markup as they are; at least none shall open a tag
-    // in everybody's list. (Quotes stay, for O'Brien: escaping is the page's work.) Bidirectional
-    // controls would let one name pass for another.
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '<' | '>' | '\u{61c}' | '\u{200e}' | '\u{200f}')
-            || ('\u{2028}'..='\u{202e}').contains(&c)
-            || ('\u{2066}'..='\u{2069}').contains(&c)
-    };
-    if name.contains(hostile) {
-        return fields.refuse("name", "must not contain < or > or control characters");
-    }
-    Some(name.to_owned())
-}
-
-fn email(fields: &mut Fields) -> Option<String> {
-    let email = fields.string("email")?.trim().to_lowercase();
-    let options = Options::default()
-        .with_required_tld()
-        .without_display_text()
-        .without_domain_literal();
-    let sound = email.len() <= EMAIL_BYTES_MAX
-        && !email.contains(char::is_control)
-        && EmailAddress::parse_with_options(&email, options).is_ok();
-    if sound {
-        Some(email)
-    } else {
-        fields.refuse("email", "must be an e-mail address of at most 254 bytes")
-    }
-}
-
-fn password(fields: &mut Fields) -> Option<String> {
-    let password = fields.string("password")?;
-    if PASSWORD_BYTES.contains(&password.len()) {
-        Some(password)
-    } else {
-        fields.refuse("password", "must have 8 to 1024 bytes")
     }
 }
 

@@ -1,6 +1,7 @@
 //! What crosses the network: the words of the contract as types. No behaviour lives here, and no
 //! transport, actor or database is named.
 
+pub mod account;
 pub mod check;
 pub mod command;
 

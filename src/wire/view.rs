@@ -73,13 +73,24 @@ pub struct OneUser {
     pub user: UserView,
 }
 
-/// `data` of register and login.
-#[derive(Debug, Serialize)]
+/// `data` of register, login and a change of password. No debugging shows it: it holds tokens.
+#[derive(Serialize)]
 pub struct SignedIn {
     /// The person.
     pub user: UserView,
-    /// Their JWT.
+    /// What else they get.
+    #[serde(flatten)]
+    pub tokens: TokenPair,
+}
+
+/// `data` of a refresh.
+#[derive(Serialize)]
+pub struct TokenPair {
+    /// A JWT.
     pub token: String,
+    /// What is exchanged for the next pair, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
 }
 
 /// A conversation.

@@ -33,6 +33,7 @@ macro_rules! over_every_transport {
     };
 }
 
+mod access;
 mod accounts;
 mod bursts;
 mod conversation_list;

@@ -34,6 +34,6 @@ fn tokens() -> Tokens {
 }
 
 fn issue(tokens: &Tokens, user: i64) -> String {
-    let now = u64::try_from(NOW / 1_000).unwrap_or(0);
-    tokens.issue(UserId(user), "Ana", now).expect("a token")
+    let token = tokens.issue(UserId(user), "Ana", NOW / 1_000, None);
+    token.expect("a token")
 }

@@ -76,6 +76,10 @@ pub(crate) enum ConversationMsg {
     /// The last session of `user`, who typed here, is gone.
     WentAway { user: UserId },
 
+    // Told by `Chat`.
+    /// This person has deleted their account.
+    Erased { user: UserId },
+
     // Told by the journal.
     /// What became of the batch that was out.
     Settled(Outcome),
@@ -284,6 +288,7 @@ fn refuse(msg: ConversationMsg, error: &ChatError) {
         ConversationMsg::Join { ask, .. } => ask.answer(Err(error.clone())),
         ConversationMsg::Delivered { .. }
         | ConversationMsg::WentAway { .. }
+        | ConversationMsg::Erased { .. }
         | ConversationMsg::Settled(_)
         | ConversationMsg::TypingRings { .. }
         | ConversationMsg::RetireIfIdle => {}

@@ -117,6 +117,7 @@ impl Room {
             } => self.join(by, missed, &session, attachment, ask),
             ConversationMsg::Delivered { to, up_to } => self.delivered(to, up_to),
             ConversationMsg::WentAway { user } => self.went_away(user),
+            ConversationMsg::Erased { user } => self.erased(user),
             ConversationMsg::Settled(outcome) => return self.settle(myself, outcome),
             ConversationMsg::TypingRings { side } => self.typing_rings(myself, side, now),
             ConversationMsg::RetireIfIdle => {}
@@ -334,6 +335,12 @@ impl Room {
     fn went_away(&mut self, user: UserId) {
         if let Ok(side) = self.side(user) {
             self.stop_typing(side);
+        }
+    }
+
+    fn erased(&mut self, user: UserId) {
+        if let Ok(side) = self.side(user) {
+            self.names[side] = store::DELETED_NAME.into();
         }
     }
 

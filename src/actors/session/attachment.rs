@@ -17,6 +17,7 @@ use super::{Ending, SessionMsg, State};
 use crate::actors::people::Person;
 use crate::actors::presence::PresenceMsg;
 use crate::actors::{Ask, Neighbours, tell};
+use crate::auth::{Bearer, Revocation};
 use crate::wire::id;
 
 /// The names of a session that can be taken up again.
@@ -68,6 +69,7 @@ impl Drop for Attachment {
 /// A client is back, and wants a new hold on its session.
 pub(crate) struct Resumption {
     pub(crate) person: Arc<Person>,
+    pub(crate) bearer: Bearer,
     /// The last event that it has heard.
     pub(crate) offset: Option<u64>,
     /// Whether the socket before it was given time for a goodbye.
@@ -193,6 +195,7 @@ impl State {
         }
         let Resumption {
             person,
+            bearer,
             offset,
             ask,
             ..
@@ -202,6 +205,7 @@ impl State {
             return ask.answer(Ok(None));
         };
         self.outbox = Filling(Arc::clone(&outbox));
+        self.bearer = bearer;
         // What the client names, it has. An answer after that may have been lost, and is not sent
         // again.
         self.tell_delivered(position);
@@ -223,6 +227,14 @@ impl State {
             outbox,
             key: self.key.clone(),
         })));
+    }
+
+    /// Whoever is here by a token that has ended is here no more, at once.
+    pub(super) fn revoked(&mut self, myself: &ActorRef<SessionMsg>, revocation: Revocation) {
+        if revocation.ends(&self.bearer) {
+            self.outbox.revoke();
+            self.end(myself, Ending::Goodbye);
+        }
     }
 
     /// The time to come back is over, unless somebody did.

@@ -24,6 +24,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
 use super::conversation::{ConversationMsg, Publication};
 use super::supervisor::SupervisorMsg;
 use super::{Ask, Neighbours, answer, tell};
+use crate::auth::{Bearer, Revocation};
 use crate::wire::event::{self, Event, TypingUser, UserTyping};
 use crate::wire::reply::{Joined, Sent};
 use attachment::{Filling, Resumption, SessionKey, Socket};
@@ -70,6 +71,9 @@ pub(crate) enum SessionMsg {
     // Told by `Chat`.
     /// Its user types in `conversation` from here.
     TypedIn { conversation: ConversationId },
+
+    /// Tokens of its user have ended, perhaps the one that it was opened with.
+    Revoked(Revocation),
 
     // Told by the task that owns the socket; ignored from one that is no longer the current.
     /// The peer has received everything up to this entry of the outbox.
@@ -120,7 +124,8 @@ pub(crate) struct Session;
 
 /// What a session begins with.
 pub(crate) struct Start {
-    pub(crate) user: UserId,
+    /// What the token says that it was opened with.
+    pub(crate) bearer: Bearer,
     pub(crate) outbox: Arc<Outbox>,
     /// What its client can take it up again with.
     pub(crate) key: Option<Arc<SessionKey>>,
@@ -130,6 +135,8 @@ pub(crate) struct Start {
 /// A session's state.
 pub(crate) struct State {
     user: UserId,
+    /// What the token says that its client showed last.
+    bearer: Bearer,
     key: Option<Arc<SessionKey>>,
     outbox: Filling,
     socket: Socket,
@@ -150,7 +157,8 @@ impl Actor for Session {
         start: Start,
     ) -> Result<State, ActorProcessingErr> {
         Ok(State {
-            user: start.user,
+            user: start.bearer.user,
+            bearer: start.bearer,
             key: start.key,
             outbox: Filling::from(start.outbox),
             socket: Socket::default(),
@@ -188,6 +196,7 @@ impl Actor for Session {
             } => state.leave(conversation, attachment, ask),
             SessionMsg::Resume(resumption) => state.resume(&myself, resumption),
             SessionMsg::TypedIn { conversation } => drop(state.typed_in.insert(conversation)),
+            SessionMsg::Revoked(revocation) => state.revoked(&myself, revocation),
             SessionMsg::Proven { up_to, attachment } => state.proven(up_to, attachment),
             SessionMsg::Unwanted { number } => drop(state.unproven.withdraw(number)),
             SessionMsg::Ended { how, attachment } => state.ended(&myself, how, attachment),

@@ -6,6 +6,7 @@
 //! that can be taken up again keeps what was taken until then, and moves to a new outbox for
 //! each new socket.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entities::ids::{ConversationId, UserId};
@@ -19,6 +20,8 @@ use crate::wire::event::Event;
 pub struct Outbox {
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Whether it was closed because the token of its client has ended.
+    revoked: AtomicBool,
 }
 
 /// Of events with the same key only the newest counts, as long as none is written.
@@ -85,6 +88,7 @@ impl Outbox {
         Arc::new(Self {
             queue: Mutex::new(queue),
             changed: Notify::new(),
+            revoked: AtomicBool::new(false),
         })
     }
 
@@ -108,6 +112,17 @@ impl Outbox {
     pub(crate) fn close(&self) {
         self.lock().close();
         self.changed.notify_one();
+    }
+
+    /// [`Outbox::close`], because the token of its client has ended.
+    pub(crate) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Whether it was closed because the token of its client has ended.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
     }
 
     /// Everything up to this entry has arrived.

@@ -119,7 +119,14 @@ async fn account(store: &Store, chat: &Chat, name: &str) -> Caller {
     };
     let account = store.create(new).await.expect("written").expect("new");
     let person = chat.0.neighbours.people.find(account.id).await;
-    Caller(person.expect("read").expect("there"))
+    let person = person.expect("read").expect("there");
+    let bearer = Bearer {
+        user: person.id,
+        issued_at: 0,
+        until: i64::MAX,
+        sign_in: None,
+    };
+    Caller { person, bearer }
 }
 
 fn seq(sent: Result<Sent, ChatError>) -> i64 {
@@ -342,6 +349,18 @@ async fn who_comes_and_goes_at_once_is_told_as_seen() {
     let told = told.expect("told within ten seconds");
     assert_eq!(told["userId"], lab.ana.id().0);
     assert!(told["last_seen_at"].is_string(), "{told}");
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn a_session_that_opens_while_its_token_ends_is_not_overlooked() {
+    let lab = Lab::start().await;
+    let late = lab.ana.clone();
+    lab.chat.log_out_everywhere(&lab.ana).await.expect("done");
+    let refused = lab.chat.open_session(late.clone()).await.err();
+    assert_eq!(refused, Some(ChatError::Unauthenticated));
+    let refused = lab.chat.open_recoverable(late, None).await.err();
+    assert_eq!(refused, Some(ChatError::Unauthenticated));
     lab.end().await;
 }
 

@@ -3,7 +3,7 @@
 use entities::ids::UserId;
 
 use super::Lab;
-use crate::store::{Account, LastSeen, NewAccount};
+use crate::store::{Account, DELETED_NAME, LastSeen, NewAccount};
 
 fn ann() -> NewAccount {
     NewAccount {
@@ -25,6 +25,7 @@ async fn an_account_is_found_as_it_was_made() {
         chosen: "online".to_owned(),
         tokens_from: 0,
         last_seen_at: None,
+        deleted: false,
     };
     assert_eq!(made, expected);
     assert_eq!(
@@ -130,4 +131,25 @@ async fn a_search_takes_every_letter_as_it_is() {
         assert_eq!(lab.names(me, search).await, expected, "{search:?}");
     }
     assert_eq!(lab.names(me, &"%".repeat(60_000)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn of_an_erased_account_nothing_is_left_but_its_place() {
+    let lab = Lab::open().await;
+    let id = lab.store.create(ann()).await.unwrap().unwrap().id;
+    let bob = lab.person("Bob", 1).await;
+    lab.store.erase(id, 20).await.unwrap();
+    let left = lab.store.account(id).await.unwrap().unwrap();
+    assert!(left.deleted);
+    assert_eq!(
+        (left.name.as_str(), left.last_seen_at),
+        (DELETED_NAME, None)
+    );
+    // No address is its own, so nobody can try passwords on it, nor tell it by the time they take.
+    for email in ["ann@example.com", left.email.as_str()] {
+        assert_eq!(lab.store.credentials(email).await.unwrap(), None);
+    }
+    assert_eq!(lab.store.people(bob, "", 0, 9).await.unwrap(), []);
+    let again = lab.store.create(ann()).await.unwrap().unwrap();
+    assert_ne!(again.id, id);
 }

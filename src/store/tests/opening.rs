@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use entities::{
     conversations,
-    ids::{ConversationId, Seq, UserId},
-    messages, participants, users,
+    ids::{ConversationId, Seq, SignInId, UserId},
+    messages, participants, sign_ins, users,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
@@ -22,7 +22,13 @@ const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
 async fn migrations_go_up_and_down_and_up_again() {
     let lab = Lab::open().await;
     let db = &lab.store.writer;
-    let all = ["conversations", "messages", "participants", "users"];
+    let all = [
+        "conversations",
+        "messages",
+        "participants",
+        "sign_ins",
+        "users",
+    ];
     assert_eq!(column(db, TABLES, 0).await, all);
     Migrator::down(db, None).await.unwrap();
     assert_eq!(column(db, TABLES, 0).await, [""; 0]);
@@ -67,6 +73,7 @@ async fn the_entities_of_people_and_pairs_match_their_tables() {
             tokens_from: 7,
             last_seen_at: Some(8),
             created_at: 9,
+            deleted_at: Some(10),
         };
         let row = user.clone().into_active_model();
         users::Entity::insert(row)
@@ -78,6 +85,23 @@ async fn the_entities_of_people_and_pairs_match_their_tables() {
             Some(user)
         );
     }
+    let sign_in = sign_ins::Model {
+        id: SignInId(4),
+        user_id: low,
+        generation: 5,
+        renewed_at: 6,
+        expires_at: 7,
+        ended_at: Some(8),
+    };
+    let row = sign_in.clone().into_active_model();
+    sign_ins::Entity::insert(row)
+        .exec_without_returning(db)
+        .await
+        .unwrap();
+    assert_eq!(
+        sign_ins::Entity::find().one(db).await.unwrap(),
+        Some(sign_in)
+    );
     let conversation = conversations::Model {
         id: ConversationId(3),
         low_user_id: low,

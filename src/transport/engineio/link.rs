@@ -276,7 +276,7 @@ impl Carrier for Link {
     async fn close(mut self, end: End) {
         match end {
             End::Closed(_) => self.answer_last_poll(packet::NOOP).await,
-            End::Refused(Why::RESTART | Why::TRY_AGAIN) => {
+            End::Refused(Why::RESTART | Why::TRY_AGAIN | Why::UNAUTHENTICATED) => {
                 self.answer_last_poll(packet::CLOSE).await;
             }
             End::Refused(_) => self.answer_poll(packet::CLOSE),

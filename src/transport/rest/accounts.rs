@@ -8,17 +8,56 @@ use super::answer::{Refusal, made, ok, paged};
 use super::body::{Id, Json, Params};
 use crate::chat::Caller;
 use crate::transport::Gateway;
-use crate::wire::command;
+use crate::wire::{account, command};
 
 type Answer = Result<Response, Refusal>;
 
 pub(super) async fn register(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
-    let signed_in = gateway.chat.register(command::register(body)?).await?;
+    let signed_in = gateway.chat.register(account::register(body)?).await?;
     Ok(made(true, signed_in))
 }
 
 pub(super) async fn login(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
-    Ok(ok(gateway.chat.login(command::login(body)?).await?))
+    Ok(ok(gateway.chat.login(account::login(body)?).await?))
+}
+
+pub(super) async fn refresh(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
+    let token = account::renewal(body)?;
+    Ok(ok(gateway.chat.refresh(&token).await?))
+}
+
+pub(super) async fn log_out(State(gateway): State<Gateway>, caller: Caller) -> Answer {
+    gateway.chat.log_out(&caller).await?;
+    Ok(nothing())
+}
+
+pub(super) async fn log_out_everywhere(State(gateway): State<Gateway>, caller: Caller) -> Answer {
+    gateway.chat.log_out_everywhere(&caller).await?;
+    Ok(nothing())
+}
+
+pub(super) async fn change_password(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Json(body): Json,
+) -> Answer {
+    let change = account::new_password(body)?;
+    Ok(ok(gateway.chat.change_password(&caller, change).await?))
+}
+
+pub(super) async fn delete(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Json(body): Json,
+) -> Answer {
+    let password = account::farewell(body)?;
+    gateway.chat.delete_account(&caller, password).await?;
+    Ok(nothing())
+}
+
+/// A success that has nothing to tell.
+fn nothing() -> Response {
+    ok(serde_json::Map::new())
 }
 
 pub(super) async fn me(State(gateway): State<Gateway>, caller: Caller) -> Answer {

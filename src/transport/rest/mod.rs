@@ -30,8 +30,15 @@ pub(super) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api/auth/register", post(accounts::register))
         .route("/api/auth/login", post(accounts::login))
+        .route("/api/auth/refresh", post(accounts::refresh))
+        .route("/api/auth/logout", post(accounts::log_out))
+        .route(
+            "/api/auth/logout-everywhere",
+            post(accounts::log_out_everywhere),
+        )
         .route("/api/users", get(accounts::users))
-        .route("/api/users/me", get(accounts::me))
+        .route("/api/users/me", get(accounts::me).delete(accounts::delete))
+        .route("/api/users/me/password", put(accounts::change_password))
         .route("/api/users/me/status", put(accounts::set_status))
         .route("/api/users/{id}", get(accounts::user))
         .route(
@@ -127,7 +134,7 @@ fn cors(gateway: &Gateway) -> CorsLayer {
     let exposed = limits.map(HeaderName::from_static).into_iter();
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allow))
-        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .expose_headers(exposed.chain([header::RETRY_AFTER]).collect::<Vec<_>>())
         .max_age(std::time::Duration::from_secs(3_600))

@@ -1,6 +1,7 @@
 //! The chat over Socket.IO: the namespace `/`, the contract's events, and coming back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -140,6 +141,10 @@ impl Source for Chats {
 
     fn over(&self) -> Option<Why> {
         self.exchange.as_ref().and_then(Exchange::over)
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.exchange.as_ref()?.until()
     }
 
     async fn changed(&mut self) {

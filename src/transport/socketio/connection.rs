@@ -205,6 +205,10 @@ impl<N: Namespaces> Source for Connection<N> {
         }
     }
 
+    fn until(&self) -> Option<std::time::Instant> {
+        self.namespaces.until()
+    }
+
     async fn changed(&mut self) {
         self.namespaces.changed().await;
     }

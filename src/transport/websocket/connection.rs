@@ -1,5 +1,7 @@
 //! The plain WebSocket as a carrier, and what its messages mean.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::frame::{self, Id, Target};
@@ -120,6 +122,10 @@ impl Source for Plain {
 
     fn over(&self) -> Option<Why> {
         self.exchange.over()
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.exchange.until()
     }
 
     async fn changed(&mut self) {

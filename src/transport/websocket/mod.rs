@@ -81,6 +81,7 @@ async fn open(
     let session = match who {
         Ok((caller, id)) => match gateway.chat.open_session(caller).await {
             Ok(session) => Ok((session, id)),
+            Err(ChatError::Unauthenticated) => Err(End::Refused(Why::UNAUTHENTICATED)),
             Err(_) => Err(End::Refused(Why::TRY_AGAIN)),
         },
         Err(end) => Err(end),

@@ -1,0 +1,129 @@
+//! Who has signed in where.
+
+use entities::ids::{SignInId, UserId};
+use entities::sign_ins;
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+
+use super::{Store, StoreError};
+
+/// A sign-in that has not ended. All times in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Whose it is.
+    pub user: UserId,
+    /// How often its refresh token was exchanged.
+    pub generation: i64,
+    /// When that last happened.
+    pub renewed_at: i64,
+}
+
+impl Store {
+    /// Notes that `user` signs in at `now`, with tokens that end by `expires_at`. Those of theirs
+    /// whose tokens have all ended are forgotten.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; the same holds for every write here.
+    pub async fn sign_in(
+        &self,
+        user: UserId,
+        now: i64,
+        expires_at: i64,
+    ) -> Result<SignInId, StoreError> {
+        let over = sign_ins::Entity::delete_many()
+            .filter(sign_ins::Column::UserId.eq(user))
+            .filter(sign_ins::Column::ExpiresAt.lt(now))
+            .exec(&self.writer)
+            .await;
+        over.map_err(StoreError::autocommit)?;
+        let row = sign_ins::ActiveModel {
+            user_id: Set(user),
+            generation: Set(0),
+            renewed_at: Set(now),
+            expires_at: Set(expires_at),
+            ended_at: Set(None),
+            ..Default::default()
+        };
+        let inserted = sign_ins::Entity::insert(row).exec(&self.writer).await;
+        Ok(inserted.map_err(StoreError::autocommit)?.last_insert_id)
+    }
+
+    /// The sign-in `id`, unless it has ended.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn living_sign_in(&self, id: SignInId) -> Result<Option<SignIn>, StoreError> {
+        let found = sign_ins::Entity::find_by_id(id)
+            .filter(sign_ins::Column::EndedAt.is_null())
+            .one(&self.readers)
+            .await;
+        let found = found.map_err(StoreError::uncommitted)?;
+        Ok(found.map(|row| SignIn {
+            user: row.user_id,
+            generation: row.generation,
+            renewed_at: row.renewed_at,
+        }))
+    }
+
+    /// The refresh token of `generation` is exchanged at `now` for the next one; the new tokens
+    /// end by `expires_at`. Whether it was the newest, and the sign-in had not ended.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn renew_sign_in(
+        &self,
+        id: SignInId,
+        generation: i64,
+        now: i64,
+        expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        let renewed = sign_ins::Entity::update_many()
+            .col_expr(sign_ins::Column::Generation, (generation + 1).into())
+            .col_expr(sign_ins::Column::RenewedAt, now.into())
+            .col_expr(sign_ins::Column::ExpiresAt, expires_at.into())
+            .filter(
+                Condition::all()
+                    .add(sign_ins::Column::Id.eq(id))
+                    .add(sign_ins::Column::Generation.eq(generation))
+                    .add(sign_ins::Column::EndedAt.is_null()),
+            )
+            .exec(&self.writer)
+            .await;
+        Ok(renewed.map_err(StoreError::autocommit)?.rows_affected > 0)
+    }
+
+    /// Ends the sign-in `id` of `user` at `now`, if it has not ended yet.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn end_sign_in(
+        &self,
+        user: UserId,
+        id: SignInId,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let ended = sign_ins::Entity::update_many()
+            .col_expr(sign_ins::Column::EndedAt, now.into())
+            .filter(sign_ins::Column::Id.eq(id))
+            .filter(sign_ins::Column::UserId.eq(user))
+            .filter(sign_ins::Column::EndedAt.is_null())
+            .exec(&self.writer)
+            .await;
+        ended.map_err(StoreError::autocommit).map(drop)
+    }
+
+    /// The sign-ins of `user` that have ended before their time.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn ended_sign_ins(&self, user: UserId) -> Result<Vec<SignInId>, StoreError> {
+        sign_ins::Entity::find()
+            .select_only()
+            .column(sign_ins::Column::Id)
+            .filter(sign_ins::Column::UserId.eq(user))
+            .filter(sign_ins::Column::EndedAt.is_not_null())
+            .into_tuple()
+            .all(&self.readers)
+            .await
+            .map_err(StoreError::uncommitted)
+    }
+}
