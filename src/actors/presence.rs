@@ -181,7 +181,7 @@ impl Presence {
         };
         present.typed_in.extend(typed_in);
         match how {
-            Ending::Goodbye => self.count_out(state, user),
+            Ending::Goodbye | Ending::FellSilent => self.count_out(state, user),
             Ending::BrokenOff => {
                 let grace = self.limits.presence_grace;
                 if state.graces.is_empty() {

@@ -151,8 +151,10 @@ pub(super) enum End {
     Closed(Ending),
     /// We close it, and say why.
     Refused(Why),
-    /// The peer is gone, dead, or does not read.
+    /// The peer is gone.
     Lost,
+    /// The peer did not answer in time, or does not read.
+    Silent,
 }
 
 /// Why the server closes a connection: a WebSocket close code (RFC 6455, 7.4) and a few words
@@ -214,6 +216,7 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
         let how = match end {
             End::Closed(how) => how,
             End::Refused(_) | End::Lost => Ending::BrokenOff,
+            End::Silent => Ending::FellSilent,
         };
         let Self {
             carrier,
@@ -312,7 +315,7 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
     async fn beat(&mut self) -> Result<(), End> {
         match self.heartbeat.beat(Instant::now(), self.output.written) {
             Beat::Rest => Ok(()),
-            Beat::Dead => Err(End::Lost),
+            Beat::Dead => Err(End::Silent),
             Beat::Ping(number) => {
                 let ping = self.carrier.ping(number);
                 unless_stuck(ping, &mut self.handler, &self.limits).await?;
@@ -339,7 +342,7 @@ async fn unless_stuck<H: Handler>(
     loop {
         tokio::select! {
             done = &mut write => return done.map(|()| true),
-            () = &mut deadline => return Err(End::Lost),
+            () = &mut deadline => return Err(End::Silent),
             () = handler.changed() => {}
         }
         if let Some(why) = handler.over() {

@@ -99,7 +99,7 @@ impl Frames {
                 let answering = SinkExt::close(&mut self.socket);
                 drop(timeout(self.limits.discard_time, answering).await);
             }
-            End::Lost => {}
+            End::Lost | End::Silent => {}
         }
     }
 

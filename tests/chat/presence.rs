@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::answer::{has_keys, is_time};
 use crate::harness::arrival::Transport;
+use crate::harness::dial::Dial;
 use crate::harness::person::Person;
 use crate::harness::server::TestServer;
 use crate::harness::socket::Socket;
@@ -102,6 +103,22 @@ async fn a_break_without_return_ends_in_offline_after_the_grace(transport: Trans
         assert!(lasted >= grace, "gone {lasted:?} after the break");
         assert_eq!(ben.sees(&ana).await["status"], "offline");
     }
+}
+
+async fn who_falls_silent_has_had_the_grace_already(transport: Transport) {
+    let server = TestServer::with(|config| {
+        config.limits.ping_interval = Duration::from_millis(100);
+        config.limits.ping_timeout = Duration::from_secs(1);
+        // Longer than any test waits.
+        config.limits.presence_grace = Duration::from_secs(3_600);
+    })
+    .await;
+    let ([ana, _], mut bens) = a_pair(&server, transport).await;
+    let dial = Dial::to(&server.door).withholding_pongs();
+    let anas = ana.connect_by(transport, dial).await;
+    hears(&mut bens, &ana, "online").await;
+    hears(&mut bens, &ana, "offline").await;
+    drop(anas);
 }
 
 async fn one_is_online_as_long_as_one_device_is(transport: Transport) {
@@ -263,6 +280,7 @@ over_every_transport!(
     a_session_makes_one_online_and_its_goodbye_offline,
     every_other_end_is_a_break_and_still_counts_for_a_while,
     a_break_without_return_ends_in_offline_after_the_grace,
+    who_falls_silent_has_had_the_grace_already,
     one_is_online_as_long_as_one_device_is,
     busy_is_kept_until_changed,
     who_appears_offline_stays_so_and_hears_everything,

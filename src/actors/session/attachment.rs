@@ -133,9 +133,11 @@ impl State {
         }
         let lives_on = self.key.is_some() && !self.outbox.is_closed();
         match how {
-            Ending::BrokenOff if self.socket.away.is_some() => {} // It is known already.
-            Ending::BrokenOff if lives_on => self.detach(myself),
-            Ending::BrokenOff | Ending::Goodbye => self.end(myself, how),
+            Ending::Goodbye => self.end(myself, how),
+            // It is known already.
+            Ending::BrokenOff | Ending::FellSilent if self.socket.away.is_some() => {}
+            Ending::BrokenOff | Ending::FellSilent if lives_on => self.detach(myself, how),
+            Ending::BrokenOff | Ending::FellSilent => self.end(myself, how),
         }
     }
 
@@ -148,10 +150,10 @@ impl State {
     }
 
     /// Lives on without a socket.
-    fn detach(&mut self, myself: &ActorRef<SessionMsg>) {
+    fn detach(&mut self, myself: &ActorRef<SessionMsg>, how: Ending) {
         let taken = self.outbox.detach();
         self.unproven.withdraw_answers(taken);
-        self.tell_left(Ending::BrokenOff);
+        self.tell_left(how);
         let limits = &self.neighbours.limits;
         let attachment = self.socket.attachment;
         let timer = myself.send_after(limits.recovery_time, move || SessionMsg::Expired {

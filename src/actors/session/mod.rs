@@ -117,6 +117,9 @@ pub enum Ending {
     Goodbye,
     /// It broke off, and may be back in a moment.
     BrokenOff,
+    /// Nothing was heard of it for as long as it may take to answer. It may be back, but has had its
+    /// moment.
+    FellSilent,
 }
 
 /// The actor.

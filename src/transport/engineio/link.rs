@@ -280,7 +280,7 @@ impl Carrier for Link {
                 self.answer_last_poll(packet::CLOSE).await;
             }
             End::Refused(_) => self.answer_poll(packet::CLOSE),
-            End::Lost => {}
+            End::Lost | End::Silent => {}
         }
         let sockets = [self.socket, self.attempt.map(|one| one.into_candidate())];
         for Candidate { frames, .. } in sockets.into_iter().flatten() {
