@@ -252,3 +252,19 @@ async fn times_and_ids_have_the_form_of_the_contract() {
         "conversations count up from 1"
     );
 }
+
+#[tokio::test]
+async fn no_answer_is_kept_on_the_way_or_taken_for_something_else() {
+    let server = TestServer::start().await;
+    let [ana] = server.people(["Ana"]).await;
+    let login = server.door.login("ana@example.com", PASSWORD).await;
+    let refused = server.door.get("/api/users/me").await;
+    for answer in [&login, &refused, &ana.get("/api/users/me").await] {
+        assert_eq!(answer.headers["cache-control"], "no-store", "{answer:?}");
+    }
+    let page = server.door.get("/").await;
+    for answer in [&login, &refused, &page] {
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    }
+}

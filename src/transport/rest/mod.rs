@@ -82,7 +82,7 @@ pub(super) fn layers(
         .merge(polling)
         .layer(cors(gateway))
         .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(middleware::map_response(never_sniff))
+        .layer(middleware::map_response(cautious))
 }
 
 fn nothing_there() -> Response {
@@ -95,11 +95,14 @@ fn panicked() -> Response {
     Refusal(ChatError::Internal).into_response()
 }
 
-async fn never_sniff(mut response: Response) -> Response {
-    response.headers_mut().insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+/// What a browser is told of every answer: to take it for what it says it is, and to tell nobody
+/// where it was read.
+async fn cautious(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    let nowhere = HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, nowhere);
     response
 }
 
