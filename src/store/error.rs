@@ -1,6 +1,10 @@
 //! How the store fails: what a caller must know is whether anything was written.
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
@@ -87,8 +91,14 @@ impl ResultCode {
     }
 }
 
+/// "Database disk image is malformed", `SQLITE_CORRUPT`.
+const CORRUPT: i32 = 11;
+
 /// "File is not a database", `SQLITE_NOTADB`.
 const NOT_A_DATABASE: i32 = 26;
+
+/// How every database of SQLite begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Why a database could not be opened: each is one line for the person who started the server.
 #[derive(Debug, thiserror::Error)]
@@ -113,10 +123,32 @@ pub enum OpenError {
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file holds something else.
-    #[error("{} is not an SQLite database", path.display())]
+    #[error(
+        "{} is not an SQLite database: name another file, or restore a backup",
+        path.display()
+    )]
     NotADatabase {
         /// The file.
         path: PathBuf,
+    },
+    /// It was a database once: something overwrote a part of it, or cut it off.
+    #[error("the database {} is damaged or cut off: restore a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing is left of it but its log. Made anew, that would go too.
+    #[error(
+        "the database {} is gone or empty, but its log {} is not, and holds what was stored last: \
+         put the database back or restore a backup, and only to begin anew remove the log",
+        path.display(),
+        log.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// The log that lies beside it.
+        log: PathBuf,
     },
     /// The database has tables that this binary does not know.
     #[error(
@@ -149,16 +181,36 @@ pub enum OpenError {
 
 impl OpenError {
     /// Sorts what SQLite said while `path` was being opened.
-    pub(super) fn of(path: &std::path::Path, cause: DbErr) -> Self {
-        let path = path.to_owned();
-        if sqlite_code(&cause) == Some(NOT_A_DATABASE) {
-            return Self::NotADatabase { path };
-        }
-        Self::Unreadable {
-            path,
+    pub(super) fn of(path: &Path, cause: DbErr) -> Self {
+        Self::of_damage(path, &cause).unwrap_or_else(|| Self::Unreadable {
+            path: path.to_owned(),
             cause: Box::new(cause),
+        })
+    }
+
+    /// Sorts what SQLite said while the tables of `path` were brought up to date.
+    pub(super) fn of_migration(path: &Path, cause: DbErr) -> Self {
+        Self::of_damage(path, &cause).unwrap_or_else(|| Self::Migration {
+            path: path.to_owned(),
+            cause,
+        })
+    }
+
+    fn of_damage(path: &Path, cause: &DbErr) -> Option<Self> {
+        let path = path.to_owned();
+        match sqlite_code(cause)? & 0xff {
+            CORRUPT => Some(Self::Damaged { path }),
+            NOT_A_DATABASE if begins_as_a_database(&path) => Some(Self::Damaged { path }),
+            NOT_A_DATABASE => Some(Self::NotADatabase { path }),
+            _ => None,
         }
     }
+}
+
+fn begins_as_a_database(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == MAGIC
 }
 
 /// SQLite's extended result code, when the error came from SQLite.

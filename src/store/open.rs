@@ -1,7 +1,7 @@
 //! From a URL to an open store: the two pools, their settings, and the newest schema.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -104,6 +104,7 @@ impl Store {
     /// in a database that a newer server made.
     pub async fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         let path = options.path()?;
+        refuse_lost(&path)?;
         create_private(&path).map_err(|cause| OpenError::Unreadable {
             path: path.clone(),
             cause: Box::new(cause),
@@ -131,6 +132,22 @@ impl Store {
             }
         }
     }
+}
+
+/// Refuses a database that is gone or empty while its log is not: the log holds what was acknowledged
+/// last, perhaps everything, and SQLite deletes it when it makes the database anew.
+fn refuse_lost(path: &Path) -> Result<(), OpenError> {
+    // SQLite follows a link, and keeps the log beside the file that it leads to.
+    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut log = file.into_os_string();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    let is_empty = |path: &Path| fs::metadata(path).map_or(0, |found| found.len()) == 0;
+    if is_empty(path) && !is_empty(&log) {
+        let path = path.to_owned();
+        return Err(OpenError::Lost { path, log });
+    }
+    Ok(())
 }
 
 /// Makes the file with access for its owner only, because it holds password hashes. SQLite gives
@@ -161,10 +178,7 @@ async fn prepare(writer: &DatabaseConnection, path: &Path) -> Result<(), OpenErr
     }
     Migrator::up(writer, None)
         .await
-        .map_err(|cause| OpenError::Migration {
-            path: path.to_owned(),
-            cause,
-        })
+        .map_err(|cause| OpenError::of_migration(path, cause))
 }
 
 async fn sqlite_version(db: &DatabaseConnection) -> Result<String, DbErr> {

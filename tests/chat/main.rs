@@ -40,6 +40,7 @@ mod conversation_list;
 mod conversations;
 mod crash;
 mod delivered;
+mod disk;
 mod engineio;
 mod frames;
 mod harness;

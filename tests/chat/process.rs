@@ -12,37 +12,11 @@ use tokio::process::Command;
 use crate::harness::arrival::Transport;
 use crate::harness::dial::Dial;
 use crate::harness::door::Carried;
-use crate::harness::process::{ServerProcess, database_url, duologue, free_address, run};
+use crate::harness::process::{ServerProcess, database_url, duologue, free_address, refusal, run};
 use crate::harness::wait::until;
 
 fn directory() -> TempDir {
     tempdir().expect("a temporary directory")
-}
-
-/// Runs a start that cannot succeed: the one line that says why.
-async fn refusal(command: Command) -> String {
-    let ended = run(command).await;
-    assert!(!ended.status.success(), "{ended:?}");
-    assert!(
-        ended.status.code().is_some(),
-        "it ended by itself: {ended:?}"
-    );
-    let lines: Vec<&str> = ended
-        .stderr
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    assert_eq!(lines.len(), 1, "one line says why: {ended:?}");
-    for inner in [
-        "panicked",
-        "backtrace",
-        "RUST_BACKTRACE",
-        "Error {",
-        "Some(",
-    ] {
-        assert!(!ended.stderr.contains(inner), "{ended:?}");
-    }
-    lines[0].to_owned()
 }
 
 #[tokio::test]

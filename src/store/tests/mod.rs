@@ -6,6 +6,7 @@ mod conversations;
 mod faults;
 mod history;
 mod opening;
+mod refusals;
 mod sign_ins;
 
 use std::{sync::Arc, time::Duration};

@@ -1,4 +1,4 @@
-//! Opening and closing: the schema, the settings, and refusals that a person understands.
+//! Opening and closing: the schema, the settings, the files.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,10 +10,8 @@ use entities::{
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
-use super::{Lab, column, options};
-use crate::store::{
-    Conversation, OpenError, Store, StoreError, StoreOptions, open::is_recent_enough,
-};
+use super::{Lab, column};
+use crate::store::{Conversation, Store, StoreError, StoreOptions};
 
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
      AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'seaql%' ORDER BY name";
@@ -265,91 +263,6 @@ fn a_relative_path_stays_relative() {
         let path = StoreOptions::new(url).path().unwrap();
         assert_eq!(path.to_str(), Some("chats/duologue.db"));
     }
-}
-
-#[test]
-fn other_urls_are_refused_in_one_line_without_their_secrets() {
-    for (url, says) in [
-        ("postgres://me:secret@host/chat", "sqlite://"),
-        ("secret", "sqlite://"),
-        ("sqlite://", "path is missing"),
-        ("sqlite::memory:", "in-memory"),
-        ("sqlite://:memory:", "in-memory"),
-        ("sqlite://secret.db?mode=memory", "in-memory"),
-        ("sqlite://secret.db?mode=ro", "options"),
-        ("sqlite://file:secret.db", "file:"),
-    ] {
-        let line = StoreOptions::new(url).path().unwrap_err().to_string();
-        assert!(line.contains(says), "{url}: {line}");
-        assert!(
-            !line.contains('\n') && !line.contains("secret"),
-            "{url}: {line}"
-        );
-    }
-}
-
-/// The line with which `Store::open` refuses.
-async fn refusal(options: &StoreOptions) -> String {
-    let line = Store::open(options).await.unwrap_err().to_string();
-    assert!(!line.contains('\n'), "{line}");
-    line
-}
-
-#[tokio::test]
-async fn a_database_from_the_future_is_refused_in_one_line_and_left_alone() {
-    let lab = Lab::open().await;
-    let later = "INSERT INTO seaql_migrations VALUES ('m20991231_000001_fly', 1)";
-    lab.store.writer.execute_unprepared(later).await.unwrap();
-    lab.store.close().await;
-    let path = lab.folder.path().join("test.db");
-    let before = std::fs::read(&path).unwrap();
-    let line = refusal(&options(&lab.folder)).await;
-    assert!(
-        line.contains("newer Duologue") && line.contains("test.db"),
-        "{line}"
-    );
-    assert!(line.contains("m20991231_000001_fly"), "{line}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-}
-
-#[tokio::test]
-async fn what_is_no_database_is_refused_in_one_line_and_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.db");
-    let text = "Dear diary, this is a text and no database.\n".repeat(100);
-    std::fs::write(&path, &text).unwrap();
-    let line = refusal(&options(&folder)).await;
-    assert!(line.contains("test.db is not an SQLite database"), "{line}");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-}
-
-#[tokio::test]
-async fn a_path_that_cannot_be_opened_is_refused_in_one_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/missing/test.db", folder.path().display());
-    let line = refusal(&StoreOptions::new(url)).await;
-    assert!(line.contains("missing/test.db: No such file"), "{line}");
-    std::fs::create_dir(folder.path().join("test.db")).unwrap();
-    let line = refusal(&options(&folder)).await;
-    let path = folder.path().join("test.db");
-    let expected = "error returned from database: (code: 14) unable to open database file";
-    assert_eq!(
-        line,
-        format!("cannot open the database {}: {expected}", path.display())
-    );
-}
-
-#[test]
-fn a_library_that_loses_commits_is_too_old() {
-    for version in ["3.51.3", "3.51.10", "3.52.0", "4.0"] {
-        assert!(is_recent_enough(version), "{version}");
-    }
-    for version in ["3.51.2", "3.9.0", "3.51", "2.99.99", ""] {
-        assert!(!is_recent_enough(version), "{version}");
-    }
-    let found = "3.51.2".to_owned();
-    let line = OpenError::LibraryTooOld { found }.to_string();
-    assert!(line.contains("3.51.2"), "{line}");
 }
 
 #[tokio::test]

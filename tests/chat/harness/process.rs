@@ -73,6 +73,32 @@ pub(crate) async fn run(mut command: Command) -> Ended {
     }
 }
 
+/// Runs a start that cannot succeed: the one line that says why.
+pub(crate) async fn refusal(command: Command) -> String {
+    let ended = run(command).await;
+    assert!(!ended.status.success(), "{ended:?}");
+    assert!(
+        ended.status.code().is_some(),
+        "it ended by itself: {ended:?}"
+    );
+    let lines: Vec<&str> = ended
+        .stderr
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    assert_eq!(lines.len(), 1, "one line says why: {ended:?}");
+    for inner in [
+        "panicked",
+        "backtrace",
+        "RUST_BACKTRACE",
+        "Error {",
+        "Some(",
+    ] {
+        assert!(!ended.stderr.contains(inner), "{ended:?}");
+    }
+    lines[0].to_owned()
+}
+
 impl ServerProcess {
     /// A server with its database in `directory`.
     pub(crate) async fn start(directory: &Path) -> Self {
