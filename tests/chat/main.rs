@@ -41,6 +41,7 @@ mod conversations;
 mod crash;
 mod delivered;
 mod disk;
+mod durable;
 mod engineio;
 mod frames;
 mod harness;

@@ -13,5 +13,6 @@ pub(crate) mod process;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod strace;
 pub(crate) mod token;
 pub(crate) mod wait;

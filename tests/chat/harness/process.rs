@@ -129,10 +129,10 @@ impl ServerProcess {
         let file = File::create(&log).expect("a log file");
         let mut command = duologue(directory);
         command.env("LISTEN", address.to_string());
+        change(&mut command);
         command
             .stdout(file.try_clone().expect("the log file once more"))
             .stderr(file);
-        change(&mut command);
         let child = command.spawn().expect("the binary runs");
         let mut server = Self {
             door: Door::to(address),
