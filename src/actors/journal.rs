@@ -76,7 +76,7 @@ impl Health {
     pub(crate) fn note(&self, written: Result<(), &StoreError>) {
         match written {
             Ok(()) => *self.failed() = None,
-            Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) => {
+            Err(StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Broken) => {
                 *self.failed() = Some(Instant::now());
             }
             // A refused statement says nothing of the disk.
@@ -232,11 +232,11 @@ async fn commit(store: &Store, health: &Health, transaction: Transaction) -> Vec
             in_parts(store, &all, &last_seen, &error).await
         }
         Err(error) => {
-            tracing::error!(
-                error = error_chain(&error),
-                batches = all.len(),
-                "cannot commit"
-            );
+            // Of a disk that failed the log tells once, where it was met.
+            if !matches!(error, StoreError::Broken) {
+                let (error, batches) = (error_chain(&error), all.len());
+                tracing::error!(error, batches, "cannot commit");
+            }
             all.iter().map(|_| failed(&error)).collect()
         }
     };
@@ -301,7 +301,9 @@ async fn alone(store: &Store, append: &Append) -> Outcome {
 fn failed(error: &StoreError) -> Outcome {
     match error {
         StoreError::Unknown(_) => Outcome::Unknown,
-        StoreError::Unavailable(_) | StoreError::Failed(_) => Outcome::Refused(error.clone()),
+        StoreError::Unavailable(_) | StoreError::Failed(_) | StoreError::Broken => {
+            Outcome::Refused(error.clone())
+        }
     }
 }
 

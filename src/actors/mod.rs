@@ -125,8 +125,11 @@ pub(crate) fn wall_clock() -> i64 {
 /// What a client hears when the database fails. The cause is logged here, once.
 impl From<StoreError> for ChatError {
     fn from(error: StoreError) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "the store failed");
+        // Of a disk that failed the store has told.
+        if !matches!(error, StoreError::Broken) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "the store failed");
+        }
         refusal(&error)
     }
 }
@@ -135,7 +138,9 @@ impl From<StoreError> for ChatError {
 /// whether it is on disk is to be tried again too: its key tells.
 pub(crate) fn refusal(error: &StoreError) -> ChatError {
     match error {
-        StoreError::Unavailable(_) | StoreError::Unknown(_) => ChatError::Overloaded,
+        StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Broken => {
+            ChatError::Overloaded
+        }
         StoreError::Failed(_) => ChatError::Internal,
     }
 }

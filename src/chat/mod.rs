@@ -150,9 +150,12 @@ impl Chat {
     }
 
     /// Whether a message could become durable now. Nearly always this is what the last write
-    /// told; a while after one that failed, another is tried.
+    /// told; a while after one that failed, another is tried. A disk that failed is not tried again.
     pub async fn is_writable(&self) -> bool {
         let Neighbours { health, store, .. } = &self.0.neighbours;
+        if store.is_broken() {
+            return false;
+        }
         if health.wants_a_try(Instant::now()) {
             health.note(store.check_writable().await.as_ref().copied());
         }

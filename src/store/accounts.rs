@@ -68,21 +68,24 @@ impl Store {
             deleted_at: Set(None),
             ..Default::default()
         };
-        match users::Entity::insert(row).exec(&self.writer).await {
-            Ok(inserted) => Ok(Some(Account {
-                id: inserted.last_insert_id,
-                name: new.name,
-                email: new.email,
-                chosen: "online".to_owned(),
-                tokens_from: 0,
-                last_seen_at: None,
-                deleted: false,
-            })),
+        let transaction = self.begin().await?;
+        let id = match users::Entity::insert(row).exec(&transaction).await {
+            Ok(inserted) => inserted.last_insert_id,
             Err(error) => match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(_)) => Ok(None),
-                _ => Err(StoreError::autocommit(error)),
+                Some(SqlErr::UniqueConstraintViolation(_)) => return Ok(None),
+                _ => return Err(self.unwritten(error)),
             },
-        }
+        };
+        self.commit(transaction).await?;
+        Ok(Some(Account {
+            id,
+            name: new.name,
+            email: new.email,
+            chosen: "online".to_owned(),
+            tokens_from: 0,
+            last_seen_at: None,
+            deleted: false,
+        }))
     }
 
     /// The account with this id.
@@ -151,13 +154,10 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn set_chosen_status(&self, id: UserId, chosen: &str) -> Result<(), StoreError> {
-        users::Entity::update_many()
+        let update = users::Entity::update_many()
             .col_expr(users::Column::ChosenStatus, chosen.into())
-            .filter(users::Column::Id.eq(id))
-            .exec(&self.writer)
-            .await
-            .map_err(StoreError::autocommit)?;
-        Ok(())
+            .filter(users::Column::Id.eq(id));
+        self.update(update).await.map(drop)
     }
 
     /// Ends every token of `id` that was issued before `from`, in seconds since the epoch. That
@@ -166,14 +166,11 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn end_tokens(&self, id: UserId, from: i64) -> Result<(), StoreError> {
-        users::Entity::update_many()
+        let update = users::Entity::update_many()
             .col_expr(users::Column::TokensFrom, from.into())
             .filter(users::Column::Id.eq(id))
-            .filter(users::Column::TokensFrom.lt(from))
-            .exec(&self.writer)
-            .await
-            .map_err(StoreError::autocommit)?;
-        Ok(())
+            .filter(users::Column::TokensFrom.lt(from));
+        self.update(update).await.map(drop)
     }
 
     /// Changes the password of `id`, and with it ends every token issued before `from`.
@@ -186,14 +183,11 @@ impl Store {
         password_hash: String,
         from: i64,
     ) -> Result<(), StoreError> {
-        users::Entity::update_many()
+        let update = users::Entity::update_many()
             .col_expr(users::Column::PasswordHash, password_hash.into())
             .col_expr(users::Column::TokensFrom, from.into())
-            .filter(users::Column::Id.eq(id))
-            .exec(&self.writer)
-            .await
-            .map_err(StoreError::autocommit)?;
-        Ok(())
+            .filter(users::Column::Id.eq(id));
+        self.update(update).await.map(drop)
     }
 
     /// Erases who `id` was at `now`, in milliseconds since the epoch: what is left is a row that
@@ -202,7 +196,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn erase(&self, id: UserId, now: i64) -> Result<(), StoreError> {
-        users::Entity::update_many()
+        let update = users::Entity::update_many()
             .col_expr(users::Column::Name, DELETED_NAME.into())
             .col_expr(users::Column::NameKey, fold(DELETED_NAME).into())
             // No address, so it is nobody's: whoever had it can register anew.
@@ -212,11 +206,8 @@ impl Store {
             .col_expr(users::Column::LastSeenAt, Option::<i64>::None.into())
             .col_expr(users::Column::DeletedAt, now.into())
             .filter(users::Column::Id.eq(id))
-            .filter(users::Column::DeletedAt.is_null())
-            .exec(&self.writer)
-            .await
-            .map_err(StoreError::autocommit)?;
-        Ok(())
+            .filter(users::Column::DeletedAt.is_null());
+        self.update(update).await.map(drop)
     }
 }
 

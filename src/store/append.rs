@@ -14,7 +14,9 @@ use sea_orm::{
     sea_query::{Expr, InsertStatement, OnConflict, Query},
     sqlx::{
         self, Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, SqlStr, Sqlite, Type,
-        pool::PoolConnection, query, query_with, sqlite::SqliteArguments,
+        pool::PoolConnection,
+        query, query_with,
+        sqlite::{SqliteArguments, SqliteConnection},
     },
 };
 use smallvec::SmallVec;
@@ -106,23 +108,39 @@ impl Store {
         let writer = self.writer.get_sqlite_connection_pool();
         let connection = writer.acquire().await;
         let connection = connection.map_err(|cause| StoreError::uncommitted(failed(cause)))?;
+        self.disk.rely()?;
         let mut writing = Writing {
             connection,
             is_open: true,
         };
         let last = steps.len() - 1;
-        for (place, Step { text, values }) in steps.into_iter().enumerate() {
-            let step = query_with(text, values).execute(&mut *writing.connection);
-            if let Err(cause) = step.await {
+        for (place, step) in steps.into_iter().enumerate() {
+            let done = self.take(step, place == last, &mut writing.connection);
+            if let Err(error) = done.await {
                 writing.undo().await;
-                return Err(match place == last {
-                    true => StoreError::Unknown(failed(cause)),
-                    false => StoreError::uncommitted(failed(cause)),
-                });
+                return Err(error);
             }
         }
         writing.is_open = false;
         Ok(())
+    }
+
+    /// Takes one step; the last one is the commit. An error is judged before the connection is given
+    /// back, so that whoever has it next knows.
+    async fn take(
+        &self,
+        Step { text, values }: Step,
+        is_last: bool,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        self.disk.rely()?;
+        let taken = query_with(text, values).execute(connection).await;
+        let error = match taken.map_err(failed) {
+            Ok(_) => return Ok(()),
+            Err(cause) if is_last => StoreError::Unknown(cause),
+            Err(cause) => StoreError::uncommitted(cause),
+        };
+        Err(self.disk.judge(error))
     }
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{
     QueryFilter, QuerySelect, Statement, TryInsertResult,
 };
 
-use super::{Account, Message, Store, StoreError, commit};
+use super::{Account, Message, Store, StoreError};
 
 /// A conversation; it never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Store {
             ])
             .exec(&transaction)
             .await
-            .map_err(StoreError::uncommitted)?;
+            .map_err(|cause| self.unwritten(cause))?;
         let TryInsertResult::Inserted(inserted) = inserted else {
             let found = find_of(&transaction, pair).await?;
             let missing = || DbErr::RecordNotFound(format!("the conversation of {pair:?}"));
@@ -156,8 +156,8 @@ impl Store {
         participants::Entity::insert_many(both_at_the_start(id, pair, now))
             .exec_without_returning(&transaction)
             .await
-            .map_err(StoreError::uncommitted)?;
-        commit(transaction).await?;
+            .map_err(|cause| self.unwritten(cause))?;
+        self.commit(transaction).await?;
         let conversation = Conversation {
             id,
             pair,

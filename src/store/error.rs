@@ -22,6 +22,10 @@ pub enum StoreError {
     /// be on disk. Only a read from the database can tell.
     #[error("the outcome of the commit is not known")]
     Unknown(#[source] DbErr),
+    /// Nothing was written, and nothing will be until the process is started again: what the disk
+    /// said earlier, which is in the log, leaves nothing to rely on.
+    #[error("the disk failed earlier, and nothing is written any more")]
+    Broken,
 }
 
 impl StoreError {
@@ -42,52 +46,41 @@ impl StoreError {
 
     /// Sorts an error that came before anything was committed: nothing was written.
     pub(super) fn uncommitted(cause: DbErr) -> Self {
-        match ResultCode::of(&cause) {
-            ResultCode::Passing | ResultCode::Io => Self::Unavailable(cause),
-            ResultCode::Lasting => Self::Failed(cause),
+        match may_pass(&cause) {
+            true => Self::Unavailable(cause),
+            false => Self::Failed(cause),
         }
     }
 
-    /// Sorts an error of a statement that commits by itself: an I/O error may have come after
-    /// the rows went to disk.
-    pub(super) fn autocommit(cause: DbErr) -> Self {
-        match ResultCode::of(&cause) {
-            ResultCode::Passing => Self::Unavailable(cause),
-            ResultCode::Io => Self::Unknown(cause),
-            ResultCode::Lasting => Self::Failed(cause),
-        }
+    /// Whether SQLite met with something after which no later success can be relied on: a sync that
+    /// failed, or a database that is damaged.
+    pub(super) fn breaks_the_disk(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Failed(cause) | Self::Unknown(cause)) = self else {
+            return false;
+        };
+        let Some(code) = sqlite_code(cause) else {
+            return false;
+        };
+        matches!(code, FSYNC | DIRECTORY_FSYNC) || matches!(code & 0xff, CORRUPT | NOT_A_DATABASE)
     }
 }
 
-/// What an error says about another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ResultCode {
-    /// It was never begun, or stopped before any of it was on disk.
-    Passing,
-    /// It broke somewhere on the way to the disk.
-    Io,
-    /// It is wrong in itself.
-    Lasting,
-}
-
-impl ResultCode {
-    /// The low byte of SQLite's code is the class (sqlite.org/rescode.html).
-    fn of(cause: &DbErr) -> Self {
-        match (cause, sqlite_code(cause).map(|code| code & 0xff)) {
-            (DbErr::ConnectionAcquire(_) | DbErr::Conn(_), _) => Self::Passing,
-            // Busy, locked, out of memory, read-only, interrupted; full, cannot open, locking
-            // protocol.
-            (_, Some(5..=9 | 13..=15)) => Self::Passing,
-            (_, Some(10)) => Self::Io,
-            (_, Some(_)) => Self::Lasting,
-            (DbErr::Exec(RuntimeErr::SqlxError(error)), None)
-            | (DbErr::Query(RuntimeErr::SqlxError(error)), None) => match error.as_ref() {
-                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Passing,
-                sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Self::Io,
-                _ => Self::Lasting,
-            },
-            _ => Self::Lasting,
-        }
+/// Whether another try may succeed: the write was never begun, or it broke on the way to the disk.
+fn may_pass(cause: &DbErr) -> bool {
+    // The low byte of SQLite's code is the class (sqlite.org/rescode.html).
+    match (cause, sqlite_code(cause).map(|code| code & 0xff)) {
+        (DbErr::ConnectionAcquire(_) | DbErr::Conn(_), _) => true,
+        // Busy, locked, out of memory, read-only, interrupted, I/O; full, cannot open, locking protocol.
+        (_, Some(class)) => matches!(class, 5..=10 | 13..=15),
+        (DbErr::Exec(RuntimeErr::SqlxError(error)), None)
+        | (DbErr::Query(RuntimeErr::SqlxError(error)), None) => matches!(
+            error.as_ref(),
+            sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Io(_)
+                | sqlx::Error::WorkerCrashed
+        ),
+        _ => false,
     }
 }
 
@@ -96,6 +89,12 @@ const CORRUPT: i32 = 11;
 
 /// "File is not a database", `SQLITE_NOTADB`.
 const NOT_A_DATABASE: i32 = 26;
+
+/// "Disk I/O error", because a file could not be synced: `SQLITE_IOERR_FSYNC`.
+const FSYNC: i32 = 1034;
+
+/// The same of a folder: `SQLITE_IOERR_DIR_FSYNC`.
+const DIRECTORY_FSYNC: i32 = 1290;
 
 /// How every database of SQLite begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";

@@ -8,6 +8,7 @@
 mod accounts;
 mod append;
 mod conversations;
+mod disk;
 mod error;
 mod messages;
 mod open;
@@ -18,11 +19,12 @@ mod tests;
 use std::sync::Arc;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, UpdateMany,
 };
 
 use append::AppendSql;
+use disk::Disk;
 
 pub use accounts::{Account, DELETED_NAME, NewAccount};
 pub use append::{Append, LastSeen, MarksRow};
@@ -39,13 +41,20 @@ pub struct Store {
     writer: DatabaseConnection,
     readers: DatabaseConnection,
     append_sql: Arc<AppendSql>,
+    disk: Arc<Disk>,
 }
 
 impl Store {
     /// Ends every connection of this store and its clones, and moves the whole log into the
     /// database, so that its file alone is complete. Waits for what is under way. A failure is
     /// only logged: all that was acknowledged is on disk before.
+    ///
+    /// On a disk that failed everything stays as it is instead, and the connections stay open until
+    /// the process ends: to close the last one would move the log.
     pub async fn close(self) {
+        if self.disk.is_broken() {
+            return std::mem::forget(self);
+        }
         // The readers first: the log cannot be emptied while somebody reads from it.
         if let Err(error) = self.readers.close().await {
             tracing::warn!(%error, "cannot close the store's readers");
@@ -59,6 +68,13 @@ impl Store {
         }
     }
 
+    /// Whether the disk has failed in a way that ends writing for good: every write is
+    /// [`StoreError::Broken`].
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.disk.is_broken()
+    }
+
     /// Writes something that changes nothing, through to the disk. It waits in line behind writes
     /// under way.
     ///
@@ -68,25 +84,43 @@ impl Store {
         let transaction = self.begin().await?;
         let touch = "UPDATE seaql_migrations SET applied_at = applied_at";
         let touched = transaction.execute_unprepared(touch).await;
-        touched.map_err(StoreError::uncommitted)?;
-        commit(transaction).await
+        touched.map_err(|cause| self.unwritten(cause))?;
+        self.commit(transaction).await
     }
 
     /// Begins a write. The lock is taken at once: a transaction that only then wants to write
     /// can find that it may not.
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        self.writer
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await
-            .map_err(StoreError::uncommitted)
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await;
+        let transaction = transaction.map_err(|cause| self.unwritten(cause))?;
+        self.disk.rely()?;
+        Ok(transaction)
     }
-}
 
-/// Makes a write durable. When that fails the transaction is also rolled back (by being dropped),
-/// and a connection that cannot even do that is replaced.
-async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(StoreError::Unknown)
+    /// Makes an update that is a write of its own durable, and tells how many rows it changed.
+    async fn update<E: EntityTrait>(&self, update: UpdateMany<E>) -> Result<u64, StoreError> {
+        let transaction = self.begin().await?;
+        let updated = update.exec(&transaction).await;
+        let updated = updated.map_err(|cause| self.unwritten(cause))?;
+        self.commit(transaction).await?;
+        Ok(updated.rows_affected)
+    }
+
+    /// Sorts an error of a statement of a write: nothing was written.
+    fn unwritten(&self, cause: DbErr) -> StoreError {
+        self.disk.judge(StoreError::uncommitted(cause))
+    }
+
+    /// Makes a write durable. When that fails the transaction is also rolled back (by being dropped),
+    /// and a connection that cannot even do that is replaced.
+    async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), StoreError> {
+        // Once more: the connection of a commit that failed is free a moment before that is judged.
+        self.disk.rely()?;
+        let committed = transaction.commit().await;
+        committed.map_err(|cause| self.disk.judge(StoreError::Unknown(cause)))
+    }
 }

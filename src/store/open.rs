@@ -123,6 +123,7 @@ impl Store {
                 append_sql: Arc::new(AppendSql::new(writer.get_database_backend())),
                 writer,
                 readers,
+                disk: Arc::default(),
             }),
             Err(error) => {
                 // Closed here, not some time after the caller has its answer. What led here says

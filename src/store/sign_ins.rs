@@ -29,12 +29,13 @@ impl Store {
         now: i64,
         expires_at: i64,
     ) -> Result<SignInId, StoreError> {
+        let transaction = self.begin().await?;
         let over = sign_ins::Entity::delete_many()
             .filter(sign_ins::Column::UserId.eq(user))
             .filter(sign_ins::Column::ExpiresAt.lt(now))
-            .exec(&self.writer)
+            .exec(&transaction)
             .await;
-        over.map_err(StoreError::autocommit)?;
+        over.map_err(|cause| self.unwritten(cause))?;
         let row = sign_ins::ActiveModel {
             user_id: Set(user),
             generation: Set(0),
@@ -43,8 +44,10 @@ impl Store {
             ended_at: Set(None),
             ..Default::default()
         };
-        let inserted = sign_ins::Entity::insert(row).exec(&self.writer).await;
-        Ok(inserted.map_err(StoreError::autocommit)?.last_insert_id)
+        let inserted = sign_ins::Entity::insert(row).exec(&transaction).await;
+        let inserted = inserted.map_err(|cause| self.unwritten(cause))?;
+        self.commit(transaction).await?;
+        Ok(inserted.last_insert_id)
     }
 
     /// The sign-in `id`, unless it has ended.
@@ -85,10 +88,8 @@ impl Store {
                     .add(sign_ins::Column::Id.eq(id))
                     .add(sign_ins::Column::Generation.eq(generation))
                     .add(sign_ins::Column::EndedAt.is_null()),
-            )
-            .exec(&self.writer)
-            .await;
-        Ok(renewed.map_err(StoreError::autocommit)?.rows_affected > 0)
+            );
+        Ok(self.update(renewed).await? > 0)
     }
 
     /// Ends the sign-in `id` of `user` at `now`, if it has not ended yet.
@@ -105,10 +106,8 @@ impl Store {
             .col_expr(sign_ins::Column::EndedAt, now.into())
             .filter(sign_ins::Column::Id.eq(id))
             .filter(sign_ins::Column::UserId.eq(user))
-            .filter(sign_ins::Column::EndedAt.is_null())
-            .exec(&self.writer)
-            .await;
-        ended.map_err(StoreError::autocommit).map(drop)
+            .filter(sign_ins::Column::EndedAt.is_null());
+        self.update(ended).await.map(drop)
     }
 
     /// The sign-ins of `user` that have ended before their time.

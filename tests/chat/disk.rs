@@ -1,10 +1,15 @@
-//! What becomes of the database's files, and what the server makes of it.
+//! What the disk does to the database, and what the server makes of it.
 
 use std::fs;
 
+use reqwest::Method;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
+use crate::harness::door::{Carried, PASSWORD};
+use crate::harness::person::Person;
 use crate::harness::process::{ServerProcess, duologue, refusal};
+use crate::harness::strace;
 
 #[tokio::test]
 async fn a_database_that_is_gone_beside_its_log_is_told_in_one_line_and_not_made_anew() {
@@ -41,4 +46,104 @@ async fn a_database_that_was_cut_off_is_told_in_one_line() {
     fs::write(&database, &whole[..whole.len() / 2]).expect("a shorter file");
     let why = refusal(duologue(directory.path())).await;
     assert!(why.contains("damaged or cut off"), "{why}");
+}
+
+/// Every sync from the sixth of a thread on fails. The next connection's thread counts anew: its syncs
+/// succeed, as they do on a disk that has forgotten what it could not write.
+const SYNCS_FAIL: [&str; 4] = [
+    "-e",
+    "trace=fsync,fdatasync",
+    "-e",
+    "inject=fsync,fdatasync:error=EIO:when=6+",
+];
+
+/// Sends until one is not acknowledged: those that were, and the key of the one that was not.
+async fn send_until_refused(sender: &Person, chat: i64) -> (Vec<Value>, String) {
+    let mut acknowledged = Vec::new();
+    for number in 1..=100 {
+        let key = format!("key-{number}");
+        let answer = sender.post_once(chat, &key, &key).await;
+        if answer.status == 201 {
+            acknowledged.push(answer.created());
+            continue;
+        }
+        answer.refused(503, "overloaded");
+        return (acknowledged, key);
+    }
+    panic!("no sync failed");
+}
+
+#[tokio::test]
+async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start_and_all_can_be_read() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = server.door.clone();
+    let [ana, ben, cleo] = door.people(["Ana", "Ben", "Cleo"]).await;
+    let chat = ana.chat_with(&ben).await;
+    server.signal("-TERM").await;
+    server.ended().await;
+
+    let trace = directory.path().join("trace");
+    let server = ServerProcess::start_with(directory.path(), |command| {
+        strace::under(command, &SYNCS_FAIL, &trace);
+    })
+    .await
+    .behind(&door);
+    let (acknowledged, key) = send_until_refused(&ana, chat).await;
+    assert!(!acknowledged.is_empty());
+    nothing_is_written([&ana, &ben, &cleo], chat).await;
+    assert_eq!(ben.history(chat).await, acknowledged);
+
+    let log = directory.path().join("duologue.db-wal");
+    let before = fs::read(&log).expect("the log");
+    server.signal("-TERM").await;
+    let (status, told) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{told}");
+    let unknown = "the outcome of the commit is not known";
+    assert_eq!(told.matches(unknown).count(), 1, "{told}");
+    assert_eq!(
+        told.matches("nothing is written any more").count(),
+        1,
+        "{told}"
+    );
+    assert_eq!(
+        fs::read(&log).expect("the log"),
+        before,
+        "it is left as it is"
+    );
+
+    let _server = ServerProcess::start(directory.path()).await.behind(&door);
+    let answer = ana.post_once(chat, &key, &key).await;
+    assert!([200, 201].contains(&answer.status), "{answer:?}");
+    let history = ben.history(chat).await;
+    assert_eq!(history[..acknowledged.len()], acknowledged);
+    assert_eq!(
+        history.len(),
+        acknowledged.len() + 1,
+        "the unknown one is there once"
+    );
+}
+
+async fn nothing_is_written([ana, ben, cleo]: [&Person; 3], chat: i64) {
+    for round in 0..3 {
+        let asked = format!("refused-{round}");
+        ana.post_once(chat, &asked, &asked)
+            .await
+            .refused(503, "overloaded");
+        ana.create(json!([cleo.id]))
+            .await
+            .refused(503, "overloaded");
+        let status = json!({"status": "busy"});
+        let answer = ana.put("/api/users/me/status", status).await;
+        answer.refused(503, "overloaded");
+        let email = format!("{asked}@example.com");
+        let answer = ana.door.register("Dan", &email, PASSWORD).await;
+        answer.refused(503, "overloaded");
+        let read = format!("/api/messages/conversation/{chat}/read");
+        let answer = ben.call(Method::PUT, &read, Carried::default()).await;
+        answer.refused(503, "overloaded");
+        let answer = ana.door.get("/health/ready").await;
+        answer.refused(503, "overloaded");
+    }
+    assert_eq!(ana.door.get("/health/live").await.status, 200);
 }

@@ -6,7 +6,7 @@ use entities::ids::{ConversationId, Pair, UserId};
 use sea_orm::ConnectionTrait;
 
 use super::{Lab, column, options, said};
-use crate::store::{Append, Store, StoreError, StoreOptions};
+use crate::store::{Append, NewAccount, Store, StoreError, StoreOptions};
 
 #[tokio::test]
 async fn a_commit_that_fails_is_unknown_and_the_next_one_works() {
@@ -69,6 +69,105 @@ async fn after_a_full_disk_what_is_acknowledged_is_on_disk() {
             );
         }
     }
+}
+
+/// The statement that makes SQLite look for the messages in the tree of another table, which it takes for
+/// damage; and the one that mends it.
+async fn misplace_messages(lab: &Lab) -> [String; 2] {
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name =";
+    let root_of = async |name: &str| {
+        column(&lab.store.writer, &format!("{root} '{name}'"), 0)
+            .await
+            .remove(0)
+    };
+    let put = |page: String| {
+        format!(
+            "PRAGMA writable_schema = ON; \
+             UPDATE sqlite_schema SET rootpage = {page} WHERE name = 'messages'; \
+             PRAGMA writable_schema = RESET"
+        )
+    };
+    [put(root_of("users").await), put(root_of("messages").await)]
+}
+
+#[tokio::test]
+async fn a_damage_that_a_write_meets_ends_writing_for_good_and_reading_goes_on() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    let (store, ann) = (&lab.store, conversation.pair.low);
+    let cleo = lab.person("Cleo", 3).await;
+    lab.say(&conversation, ann, 0, 1).await;
+    let [damage, mend] = misplace_messages(&lab).await;
+    store.writer.execute_unprepared(&damage).await.unwrap();
+    let append = said(&conversation, ann, 1, 1);
+    let broken = store.append(&[&append], &[]).await;
+    assert!(matches!(broken, Err(StoreError::Broken)), "{broken:?}");
+    store.writer.execute_unprepared(&mend).await.unwrap();
+
+    let new = NewAccount {
+        name: "Dan".to_owned(),
+        email: "4@example.com".to_owned(),
+        password_hash: "hash".to_owned(),
+        now: 1,
+    };
+    let pair = Pair::of(ann, cleo);
+    for (what, written) in [
+        ("append", store.append(&[&append], &[]).await),
+        ("create", store.create(new).await.map(drop)),
+        (
+            "create_conversation",
+            store.create_conversation(pair, ann, 1).await.map(drop),
+        ),
+        (
+            "set_chosen_status",
+            store.set_chosen_status(ann, "busy").await,
+        ),
+        ("erase", store.erase(ann, 1).await),
+        ("sign_in", store.sign_in(ann, 1, 2).await.map(drop)),
+        ("check_writable", store.check_writable().await),
+    ] {
+        assert!(
+            matches!(written, Err(StoreError::Broken)),
+            "{what}: {written:?}"
+        );
+    }
+    assert!(store.is_broken());
+    assert_eq!(lab.all(conversation.id).await.len(), 1);
+    assert_eq!(store.people(ann, "", 0, 10).await.unwrap().len(), 2);
+
+    let log = lab.folder.path().join("test.db-wal");
+    let before = std::fs::read(&log).unwrap();
+    lab.store.close().await;
+    assert_eq!(
+        std::fs::read(&log).unwrap(),
+        before,
+        "the log stays as it is"
+    );
+    // The next start looks at it anew.
+    let store = Store::open(&options(&lab.folder)).await.unwrap();
+    store.append(&[&append], &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_waited_while_the_disk_failed_is_not_made() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    let ann = conversation.pair.low;
+    let [damage, mend] = misplace_messages(&lab).await;
+    lab.store.writer.execute_unprepared(&damage).await.unwrap();
+    let append = said(&conversation, ann, 0, 1);
+    let appends = [&append];
+    let (first, second, third) = tokio::join!(
+        lab.store.append(&appends, &[]),
+        lab.store.set_chosen_status(ann, "busy"),
+        lab.store.append(&[], &[]),
+    );
+    for written in [first, second, third] {
+        assert!(matches!(written, Err(StoreError::Broken)), "{written:?}");
+    }
+    lab.store.writer.execute_unprepared(&mend).await.unwrap();
+    let chosen = lab.store.account(ann).await.unwrap().unwrap().chosen;
+    assert_eq!(chosen, "online");
 }
 
 #[tokio::test]
