@@ -177,9 +177,21 @@ async fn prepare(writer: &DatabaseConnection, path: &Path) -> Result<(), OpenErr
         let path = path.to_owned();
         return Err(OpenError::Newer { path, migration });
     }
+    settle_log(writer).await.map_err(unreadable)?;
     Migrator::up(writer, None)
         .await
         .map_err(|cause| OpenError::of_migration(path, cause))
+}
+
+/// Moves what a crash left in the log into the database.
+///
+/// A batch whose sync failed may stand in the log as if it were on disk, because the system still
+/// shows what it could not write. Written behind it, the next batches would go with it when the power
+/// does. Once the log is moved, the next batch begins it anew.
+async fn settle_log(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    // What cannot be moved, because somebody reads from it now, is moved later.
+    let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+    writer.execute_unprepared(checkpoint).await.map(drop)
 }
 
 async fn sqlite_version(db: &DatabaseConnection) -> Result<String, DbErr> {

@@ -10,7 +10,7 @@ use entities::{
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
-use super::{Lab, column};
+use super::{Lab, column, options};
 use crate::store::{Conversation, Store, StoreError, StoreOptions};
 
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
@@ -188,6 +188,25 @@ async fn reopening_keeps_everything_in_one_file() {
         lab.store.conversation(conversation.id).await.unwrap(),
         Some(conversation)
     );
+}
+
+#[tokio::test]
+async fn what_a_crash_left_in_the_log_is_in_the_file_after_the_start() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.say(&conversation, conversation.pair.low, 0, 3).await;
+    let crashed = tempfile::tempdir().unwrap();
+    for name in ["test.db", "test.db-wal"] {
+        std::fs::copy(lab.folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let _started = Store::open(&options(&crashed)).await.unwrap();
+    let file_alone = tempfile::tempdir().unwrap();
+    let name = "test.db";
+    std::fs::copy(crashed.path().join(name), file_alone.path().join(name)).unwrap();
+    let store = Store::open(&options(&file_alone)).await.unwrap();
+    let all = store.after(conversation.id, Seq::ZERO, 10).await.unwrap();
+    assert_eq!(all, lab.all(conversation.id).await);
+    assert_eq!(all.len(), 3);
 }
 
 #[tokio::test]
