@@ -3,13 +3,39 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Duologue: a one-to-one messaging server. Without arguments it serves on
 /// http://localhost:3000 with an embedded database in the working directory.
 #[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
 #[derive(Clone, Debug, Parser)]
 #[command(name = "duologue", version)]
+pub struct CommandLine {
+    /// What is to be done in place of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The settings.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What looks after the database. The server may run meanwhile.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Copies the database, as it is at one moment, to a file that is not there yet
+    Backup {
+        /// Where to; a server started with it as its database goes on from that moment
+        file: PathBuf,
+    },
+    /// Reads the whole database and tells what is wrong with it, a line for each fault; with 1 as
+    /// the exit code if there is any
+    Check,
+}
+
+/// Every setting, from flags and the environment.
+#[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
+#[derive(Clone, Debug, Args)]
 pub struct Config {
     /// The address and port to listen on
     #[arg(long, env, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
@@ -17,7 +43,13 @@ pub struct Config {
 
     /// The database, made and migrated at the start: sqlite:// and a path, relative to the
     /// working directory
-    #[arg(long, env, value_name = "URL", default_value = "sqlite://duologue.db")]
+    #[arg(
+        long,
+        env,
+        value_name = "URL",
+        default_value = "sqlite://duologue.db",
+        global = true
+    )]
     pub database_url: String,
 
     /// The key that signs tokens, at least 32 bytes. Without it one is made on the first start

@@ -2,6 +2,8 @@
 
 pub mod app;
 
+pub mod upkeep;
+
 pub mod config;
 
 pub mod transport;

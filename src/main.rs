@@ -1,12 +1,12 @@
-//! Reads the configuration, starts the [`App`], waits for a signal, drains.
+//! Reads the command line, starts the [`App`], waits for a signal, drains; or looks after the database.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use duologue::app::App;
-use duologue::config::Config;
-use duologue::telemetry;
+use duologue::config::{CommandLine, Config};
+use duologue::{telemetry, upkeep};
 use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,15 +17,21 @@ use tokio::signal::unix::{SignalKind, signal};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let CommandLine { command, config } = CommandLine::parse();
     telemetry::start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let served = runtime
+    let done = async {
+        match command {
+            None => serve(config).await,
+            Some(command) => upkeep::run(command, &config.database_url).await,
+        }
+    };
+    let ended = runtime
         .context("cannot start the async runtime")
-        .and_then(|runtime| runtime.block_on(serve(config)));
-    match served {
+        .and_then(|runtime| runtime.block_on(done));
+    match ended {
         Ok(code) => code,
         Err(error) => {
             telemetry::last_words(&format!("{error:#}"));

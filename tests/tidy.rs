@@ -11,6 +11,7 @@ const COLUMNS_MAX: usize = 120;
 /// may be named by all, and names nothing but itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["transport", "chat", "actors", "store", "auth"]),
+    ("upkeep", &["store", "auth"]),
     ("transport", &["chat"]),
     ("chat", &["actors", "store", "auth"]),
     ("actors", &["store", "auth"]),
@@ -36,7 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dashmap", &["actors"]),
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
-    ("anyhow", &["app", "auth"]),
+    ("anyhow", &["app", "upkeep", "auth"]),
     ("clap", &["config"]),
 ];
 

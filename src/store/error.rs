@@ -58,11 +58,14 @@ impl StoreError {
         let (Self::Unavailable(cause) | Self::Failed(cause) | Self::Unknown(cause)) = self else {
             return false;
         };
-        let Some(code) = sqlite_code(cause) else {
-            return false;
-        };
-        matches!(code, FSYNC | DIRECTORY_FSYNC) || matches!(code & 0xff, CORRUPT | NOT_A_DATABASE)
+        matches!(sqlite_code(cause), Some(FSYNC | DIRECTORY_FSYNC)) || is_damage(cause)
     }
+}
+
+/// Whether SQLite found that the database is not as it must be.
+pub(super) fn is_damage(cause: &DbErr) -> bool {
+    let class = sqlite_code(cause).map(|code| code & 0xff);
+    matches!(class, Some(CORRUPT | NOT_A_DATABASE))
 }
 
 /// Whether another try may succeed: the write was never begun, or it broke on the way to the disk.
@@ -161,6 +164,21 @@ pub enum OpenError {
         /// The first step that the binary does not know.
         migration: String,
     },
+    /// The database lacks tables that this binary knows, and is not to be changed now.
+    #[error(
+        "the database {} was made by an older Duologue: start the server once, which brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is nothing to be looked at.
+    #[error("there is no database {}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The tables could not be made or brought up to date.
     #[error("cannot update the tables of {}: {}", path.display(), innermost(cause))]
     Migration {
@@ -224,7 +242,7 @@ fn sqlite_code(cause: &DbErr) -> Option<i32> {
 }
 
 /// The text of the error at the bottom, in one line: the layers above only repeat it.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -3,15 +3,19 @@
 //! This is the only module that names SeaORM. Questions go to a small pool of readers, which see
 //! what was committed when they began and never wait for a write. All writes go through one
 //! connection: the journal's [`Store::append`], and now and then a new account, conversation or
-//! status.
+//! status. Looking after the database, beside a server or without one, has a way of its own:
+//! [`ReadOnly`].
 
 mod accounts;
 mod append;
+mod backup;
+mod check;
 mod conversations;
 mod disk;
 mod error;
 mod messages;
 mod open;
+mod read_only;
 mod sign_ins;
 #[cfg(test)]
 mod tests;
@@ -28,10 +32,13 @@ use disk::Disk;
 
 pub use accounts::{Account, DELETED_NAME, NewAccount};
 pub use append::{Append, LastSeen, MarksRow};
+pub use backup::BackupError;
+pub use check::Report;
 pub use conversations::{Conversation, Listed, Marks};
 pub use error::{OpenError, StoreError};
 pub use messages::{Loaded, Message};
 pub use open::StoreOptions;
+pub use read_only::ReadOnly;
 pub use sign_ins::SignIn;
 
 /// The database. Clones share its connections.

@@ -137,7 +137,7 @@ impl Store {
 
 /// Refuses a database that is gone or empty while its log is not: the log holds what was acknowledged
 /// last, perhaps everything, and SQLite deletes it when it makes the database anew.
-fn refuse_lost(path: &Path) -> Result<(), OpenError> {
+pub(super) fn refuse_lost(path: &Path) -> Result<(), OpenError> {
     // SQLite follows a link, and keeps the log beside the file that it leads to.
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut log = file.into_os_string();
@@ -256,7 +256,7 @@ async fn is_fit_for_more(connection: &mut sqlx::SqliteConnection) -> Result<bool
 }
 
 /// Connections that only read, and so never wait for the writer.
-fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
+pub(super) fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
     let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
     let mut pool = pool_options(options, options.readers.max(1));
     pool.map_sqlx_sqlite_opts(move |sqlite| {

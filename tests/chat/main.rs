@@ -65,4 +65,5 @@ mod sockets;
 mod tokens;
 mod typing;
 mod upgrades;
+mod upkeep;
 mod users;

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod append;
+mod backup;
+mod check;
 mod conversations;
 mod faults;
 mod history;

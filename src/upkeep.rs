@@ -1,0 +1,56 @@
+//! Looking after the database, without a server or beside one: `duologue backup`, `duologue check`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::auth;
+use crate::config::Command;
+use crate::store::{ReadOnly, StoreOptions};
+
+/// Carries out `command` on the database at `database_url`, and tells of it on standard output.
+///
+/// # Errors
+/// One line for a person: why it could not be done.
+pub async fn run(command: Command, database_url: &str) -> anyhow::Result<ExitCode> {
+    let options = StoreOptions::new(database_url);
+    let database = ReadOnly::open(&options).await?;
+    let done = match command {
+        Command::Backup { file } => back_up(&database, &file, &options.path()?).await,
+        Command::Check => check(&database).await,
+    };
+    database.close().await;
+    done
+}
+
+async fn back_up(database: &ReadOnly, file: &Path, original: &Path) -> anyhow::Result<ExitCode> {
+    let bytes = database.back_up(file).await?;
+    let secret = auth::secret_file(original);
+    let kept = match secret.exists() {
+        true => format!("the file {}", secret.display()),
+        false => "JWT_SECRET".to_owned(),
+    };
+    let file = file.display();
+    writeln!(
+        std::io::stdout(),
+        "backed up to {file}, {bytes} bytes. The secret that signs tokens is not in it: keep {kept} too"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(database: &ReadOnly) -> anyhow::Result<ExitCode> {
+    let report = database.check().await?;
+    let mut out = std::io::stdout().lock();
+    if report.faults.is_empty() {
+        let (conversations, messages) = (report.conversations, report.messages);
+        writeln!(
+            out,
+            "sound: {conversations} conversations, {messages} messages"
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in &report.faults {
+        writeln!(out, "{fault}")?;
+    }
+    Ok(ExitCode::FAILURE)
+}
