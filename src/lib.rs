@@ -18,6 +18,8 @@ pub mod wire;
 
 pub mod error;
 
+pub mod quota;
+
 pub mod auth;
 
 pub mod telemetry;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 400;
 const COLUMNS_MAX: usize = 120;
 
-/// Each room and the rooms that it may name. The vocabulary (`wire`, `error`, `config`, `entities`)
-/// may be named by all, and names nothing but itself.
+/// Each room and the rooms that it may name. The vocabulary (`wire`, `error`, `config`, `quota`,
+/// `entities`) may be named by all, and names nothing but itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["transport", "chat", "actors", "store", "auth"]),
     ("upkeep", &["store", "auth"]),
@@ -20,10 +20,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("error", &[]),
     ("config", &[]),
+    ("quota", &[]),
     ("telemetry", &[]),
 ];
 
-const VOCABULARY: &[&str] = &["wire", "error", "config"];
+const VOCABULARY: &[&str] = &["wire", "error", "config", "quota"];
 
 /// Crates and the only rooms that may name them.
 const CRATES: &[(&str, &[&str])] = &[
