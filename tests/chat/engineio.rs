@@ -379,6 +379,17 @@ async fn a_text_frame_that_is_no_utf8_ends_the_connection() {
     answers_others(&server, &mut bens).await;
 }
 
+#[tokio::test]
+async fn a_full_engine_says_when_to_come_back() {
+    let server = TestServer::with(|config| config.limits.connections_max = 2).await;
+    for _ in 0..2 {
+        assert_eq!(server.door.get(POLLING).await.status, 200);
+    }
+    let full = server.door.get(POLLING).await;
+    full.refused_by_engine(503, 7, "Overloaded");
+    assert_eq!(full.headers["retry-after"], "1");
+}
+
 over_socketio!(
     what_comes_after_a_close_packet_is_not_handled,
     a_packet_that_is_none_ends_the_connection,

@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::error::ChatError;
+
 /// Why a request is refused. The codes below 6 are those of the reference implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProtocolError {
@@ -39,6 +41,11 @@ impl IntoResponse for ProtocolError {
         let (status, code, message) = self.parts();
         let body = json!({"code": code, "message": message}).to_string();
         let json = HeaderValue::from_static("application/json");
-        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if self == Self::Overloaded {
+            let seconds = ChatError::RETRY_AFTER.as_secs().into();
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
     }
 }
