@@ -137,6 +137,8 @@ pub struct Limits {
     pub sends_max: usize,
     /// Commands under way in one session; beyond it the socket is not read.
     pub session_commands_max: usize,
+    /// The same in bytes of their frames, which is about what they take in memory.
+    pub session_commands_bytes: usize,
     /// How long a use case may take before it counts as failed; what it wrote may still become
     /// durable.
     pub command_time: Duration,
@@ -217,6 +219,7 @@ impl Default for Limits {
             commands_max: 16_384,
             sends_max: 2_048,
             session_commands_max: 256,
+            session_commands_bytes: 1 << 20,
             command_time: seconds(10),
             hashing_queue_max: 512,
             hashing_max: std::thread::available_parallelism().map_or(1, Into::into),

@@ -40,12 +40,19 @@ pub(super) trait Dialect: Send + 'static {
 pub(super) struct Exchange<D: Dialect> {
     gateway: Gateway,
     session: Arc<Session>,
-    pipeline: Pipeline<D::Target>,
+    pipeline: Pipeline<Asked<D::Target>>,
     /// Waits for a time when it can be written.
-    answered: VecDeque<(D::Target, Answer)>,
-    commands_max: usize,
+    answered: VecDeque<(Asked<D::Target>, Answer)>,
+    /// The bytes of the frames of all these.
+    bytes: usize,
     /// When the token of its client is over.
     until: Option<Instant>,
+}
+
+/// How an answer finds its way back, and how long the frame was that asked.
+struct Asked<T> {
+    to: T,
+    bytes: usize,
 }
 
 impl<D: Dialect> Exchange<D> {
@@ -55,24 +62,33 @@ impl<D: Dialect> Exchange<D> {
             until: end_of(session.caller().bearer()),
             session: Arc::new(session),
             answered: VecDeque::new(),
-            commands_max: gateway.limits.session_commands_max,
+            bytes: 0,
             gateway,
         }
     }
 
-    /// Takes a command, or the refusal of one that could not be read.
-    pub(super) fn push(&mut self, to: D::Target, mut command: Result<Command, ChatError>) {
+    /// Takes a command, or the refusal of one that could not be read, out of a frame of so many
+    /// bytes.
+    pub(super) fn push(
+        &mut self,
+        to: D::Target,
+        mut command: Result<Command, ChatError>,
+        bytes: usize,
+    ) {
         if let Ok(Command::Join { after, .. }) = &mut command
             && !D::wants_answer(&to)
         {
             // What is missed would stand in an answer that is never written.
             *after = None;
         }
-        self.pipeline.push(to, command);
+        self.bytes += bytes;
+        self.pipeline.push(Asked { to, bytes }, command);
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.pipeline.len() + self.answered.len() < self.commands_max
+        let limits = &self.gateway.limits;
+        self.pipeline.len() + self.answered.len() < limits.session_commands_max
+            && self.bytes < limits.session_commands_bytes
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -118,10 +134,11 @@ impl<D: Dialect> Exchange<D> {
 
     pub(super) fn take(&mut self, output: &mut Output) {
         loop {
-            while let Some((target, answer)) = self.next_answer() {
+            while let Some((Asked { to, bytes }, answer)) = self.next_answer() {
+                self.bytes -= bytes;
                 output
                     .frames
-                    .extend(D::answer(&target, answer).map(Frame::Text));
+                    .extend(D::answer(&to, answer).map(Frame::Text));
             }
             let taken = self.session.outbox().take(WRITTEN_AT_ONCE);
             output.written = taken.up_to;
@@ -139,7 +156,7 @@ impl<D: Dialect> Exchange<D> {
         }
     }
 
-    fn next_answer(&mut self) -> Option<(D::Target, Answer)> {
+    fn next_answer(&mut self) -> Option<(Asked<D::Target>, Answer)> {
         if let Some(answered) = self.answered.pop_front() {
             return Some(answered);
         }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::harness::answer::{number, seqs};
 use crate::harness::arrival::Transport;
 use crate::harness::dial::Dial;
+use crate::harness::packets;
+use crate::harness::requests::Requests;
 use crate::harness::server::TestServer;
 use crate::harness::socket::Socket;
 use crate::harness::wait::within;
@@ -224,6 +226,41 @@ async fn a_reader_that_hangs_costs_nobody_else_and_catches_up_later(transport: T
     let ack = back.join_after(chat, have.len() as i64).await;
     assert_eq!(ack["head_seq"], count);
     assert_eq!(ack["messages"][0]["seq"], have.len() as i64 + 1);
+}
+
+/// A `POST` is answered when its last packet is read, which shows here what is not.
+#[tokio::test]
+async fn what_long_commands_hold_while_they_wait_is_bounded_in_bytes() {
+    let server = TestServer::with(|config| config.limits.session_commands_bytes = 128 << 10).await;
+    let [ana, ben] = server.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let anas = Requests::of(&ana).await;
+    let padding = "x".repeat(60 << 10);
+    let command = |id| {
+        let data = json!({"conversationId": chat, "content": "hi", "padding": padding});
+        packets::event("send_message", &data.to_string(), Some(id))
+    };
+
+    let lock = server.lock().await;
+    // The third begins within the limit, and ends beyond it.
+    for id in 1..=3 {
+        within("a command to be read", anas.post(command(id)))
+            .await
+            .says_ok();
+    }
+    let fourth = {
+        let (anas, command) = (anas.clone(), command(4));
+        tokio::spawn(async move { anas.post(command).await })
+    };
+    for _ in 0..20 {
+        server.door.get("/health/live").await;
+    }
+    assert!(!fourth.is_finished(), "it was read");
+    assert!(ana.history(chat).await.is_empty(), "the sends were to wait");
+
+    lock.unlock().await;
+    assert_eq!(anas.acknowledged(4).await["data"]["seq"], 4);
+    fourth.await.expect("an answer").says_ok();
 }
 
 over_every_transport!(

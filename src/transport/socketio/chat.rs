@@ -93,7 +93,7 @@ impl Namespaces for Chats {
             id: event.id,
             event: event.name.into_owned(),
         };
-        exchange.push(to, command);
+        exchange.push(to, command, event.bytes);
     }
 
     fn leave(&mut self, _: &str) {

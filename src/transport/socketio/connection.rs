@@ -62,7 +62,7 @@ impl<N: Namespaces> Connection<N> {
         match (packet.kind, place) {
             (Kind::Connect, None) => self.connect(&packet),
             (Kind::Disconnect, Some(place)) => self.disconnect(place),
-            (Kind::Event, Some(_)) => self.event(&packet, Vec::new())?,
+            (Kind::Event, Some(_)) => self.event(&packet, Vec::new(), text.len())?,
             (Kind::BinaryEvent | Kind::BinaryAck, Some(_)) => {
                 if packet.attachments > self.limits.attachments_max {
                     return Err(Why::PROTOCOL);
@@ -115,7 +115,12 @@ impl<N: Namespaces> Connection<N> {
         }
     }
 
-    fn event(&mut self, packet: &Packet<'_>, attachments: Vec<Bytes>) -> Result<(), Why> {
+    fn event(
+        &mut self,
+        packet: &Packet<'_>,
+        attachments: Vec<Bytes>,
+        bytes: usize,
+    ) -> Result<(), Why> {
         let array = packet.data.ok_or(Why::PROTOCOL)?;
         let array = packet::arguments(array).map_err(|_| Why::PROTOCOL)?;
         let event = Event {
@@ -123,6 +128,7 @@ impl<N: Namespaces> Connection<N> {
             name: array.name,
             arguments: array.rest,
             attachments,
+            bytes,
         };
         self.namespaces.receive(packet.namespace, event);
         Ok(())
@@ -140,7 +146,7 @@ impl<N: Namespaces> Connection<N> {
         }
         let packet = Packet::parse(&incomplete.text).map_err(|_| Why::PROTOCOL)?;
         match packet.kind {
-            Kind::BinaryEvent => self.event(&packet, incomplete.attachments),
+            Kind::BinaryEvent => self.event(&packet, incomplete.attachments, incomplete.text.len()),
             _ => Ok(()),
         }
     }

@@ -66,6 +66,8 @@ pub struct Event<'a> {
     pub arguments: SmallVec<[&'a RawValue; 2]>,
     /// Its attachments, in the order of their numbers.
     pub attachments: Vec<Bytes>,
+    /// How long it was on its way, in bytes, without them.
+    pub bytes: usize,
 }
 
 /// What somebody is told who is not let in (`CONNECT_ERROR`).

@@ -90,9 +90,10 @@ impl Handler for Plain {
             Ok(frame::Frame { event, data, id }) => {
                 let command = Command::from_event(&event, data);
                 let event = Some(event);
-                self.exchange.push(Target { id, event }, command);
+                self.exchange
+                    .push(Target { id, event }, command, text.len());
             }
-            Err((target, refusal)) => self.exchange.push(target, Err(refusal)),
+            Err((target, refusal)) => self.exchange.push(target, Err(refusal), text.len()),
         }
         Ok(())
     }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use duologue::app::App;
 use duologue::config::Config;
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::harness::door::Door;
 use crate::harness::person::Person;
+use crate::harness::process::database_url;
 use crate::harness::wait::within;
 
 /// A server of one's own: a free port, an empty database.
@@ -19,6 +21,21 @@ pub(crate) struct TestServer {
     app: Option<App>,
     change: Box<dyn Fn(&mut Config)>,
     directory: TempDir,
+}
+
+/// A database that is locked, until [`Locked::unlock`].
+#[derive(Debug)]
+pub(crate) struct Locked(DatabaseConnection);
+
+impl Locked {
+    /// Lets others write.
+    pub(crate) async fn unlock(self) {
+        self.0
+            .execute_unprepared("ROLLBACK")
+            .await
+            .expect("unlocked");
+        self.0.close().await.expect("closed");
+    }
 }
 
 impl fmt::Debug for TestServer {
@@ -47,6 +64,18 @@ impl TestServer {
             change,
             directory,
         }
+    }
+
+    /// Locks the database, as another program may: reads go on, and what writes waits for this to
+    /// be unlocked, or for 5 s.
+    pub(crate) async fn lock(&self) -> Locked {
+        let url = database_url(&self.directory.path().join("duologue.db"));
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1);
+        let database = Database::connect(options).await.expect("the database");
+        let locked = database.execute_unprepared("BEGIN IMMEDIATE").await;
+        locked.expect("the lock");
+        Locked(database)
     }
 
     /// Registers these people, in this order: their ids are 1, 2, 3 …
