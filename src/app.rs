@@ -70,7 +70,7 @@ impl App {
             anyhow::bail!("the supervisor ended at once");
         };
         let life = Life::default();
-        let chat = Chat::new(neighbours, tokens, life.tasks.clone());
+        let chat = Chat::new(neighbours, tokens, life.tasks.clone(), config.rate_limits);
         let gateway = Gateway::new(chat, &config, Arc::clone(&limits), life.clone());
         let router = gateway.router(&config);
         let drain_time = limits.drain_time;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::quota::Rate;
+
 /// Duologue: a one-to-one messaging server. Without arguments it serves on
 /// http://localhost:3000 with an embedded database in the working directory.
 #[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
@@ -108,6 +110,14 @@ pub enum Switch {
     Off,
 }
 
+impl Switch {
+    /// Whether it is on.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
 /// Every limit. Sizes are in bytes, counts end in `_max`.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -148,6 +158,8 @@ pub struct Limits {
     pub hashing_max: usize,
     /// People whose accounts are kept in memory.
     pub people_max: usize,
+    /// What `--rate-limits` governs.
+    pub quotas: Quotas,
 
     /// What may wait to be written to one session; one message more ends it. For a session that
     /// can be taken up again, what was written and is not proven yet counts too, and is forgotten
@@ -204,6 +216,42 @@ pub struct Limits {
     pub drain_time: Duration,
 }
 
+/// How much one person may have: beyond it 429, where nothing else is said. Each stands far above
+/// what people do, and far below what would hurt others.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    /// Sends of a person, over all their sessions and REST.
+    pub sends: Rate,
+    /// Lists and searches of a person: people, conversations.
+    pub lists: Rate,
+    /// Conversations that a person makes; one that is there is found for nothing.
+    pub conversations: Rate,
+    /// What a person tells of their typing. Beyond it, it is acknowledged and told to nobody.
+    pub typing: Rate,
+    /// Commands of a person under way, over all their sessions and REST.
+    pub commands_max: u32,
+    /// Sockets of a person. The newest is refused; who comes back to a session of theirs is not.
+    pub sockets_max: u32,
+    /// People whose quotas are in memory; the least used are forgotten first, and have the whole of
+    /// them again.
+    pub kept_max: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3_600);
+        Self {
+            sends: Rate::per_second(50, 200),
+            lists: Rate::per_second(5, 30),
+            conversations: Rate::of(200, day),
+            typing: Rate::per_second(10, 50),
+            commands_max: 512,
+            sockets_max: 32,
+            kept_max: 100_000,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
@@ -224,6 +272,7 @@ impl Default for Limits {
             hashing_queue_max: 512,
             hashing_max: std::thread::available_parallelism().map_or(1, Into::into),
             people_max: 100_000,
+            quotas: Quotas::default(),
             outbox_bytes: 1 << 20,
             recovery_time: seconds(2 * 60),
             takeover_delay: Duration::from_millis(250),

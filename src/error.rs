@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::quota::Exceeded;
+
 /// Why a use case did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
@@ -45,6 +47,9 @@ pub enum ChatError {
     /// A socket event that the contract does not name.
     #[error("There is no such event.")]
     UnknownEvent,
+    /// Somebody asks for more than they may have (`--rate-limits`); the server has room for others.
+    #[error("{}", patience(.0))]
+    RateLimited(Exceeded),
     /// The server has too much to do, or cannot write just now. Trying again is safe for a send
     /// with a `client_message_id`.
     #[error("The server is busy. Please try again in a moment.")]
@@ -91,6 +96,7 @@ impl ChatError {
             Self::PayloadTooLarge(_) => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnknownEvent => "unknown_event",
+            Self::RateLimited(_) => "rate_limited",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
@@ -104,6 +110,19 @@ impl ChatError {
             _ => &[],
         }
     }
+}
+
+/// So many seconds, rounded up: whoever comes back then must not be early.
+#[must_use]
+pub fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// How long to wait, for a person: a socket has no header to say it in.
+fn patience(exceeded: &Exceeded) -> String {
+    let seconds = whole_seconds(exceeded.retry_after);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("That is too much at once. Please try again in {seconds} {unit}.")
 }
 
 /// One sentence for a person, from the first field at fault.

@@ -45,6 +45,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::Limits;
 use crate::error::ChatError;
+use crate::quota::Held;
 use crate::store::{Store, StoreError};
 use directory::Directory;
 use journal::{Health, JournalMsg};
@@ -57,14 +58,27 @@ use supervisor::SupervisorMsg;
 #[derive(Debug)]
 pub(crate) struct Ask<T> {
     port: RpcReplyPort<Result<T, ChatError>>,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
+}
+
+/// A place among the commands under way: the server's, and the asker's own.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    #[expect(dead_code, reason = "held")]
+    server: OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "held")]
+    person: Option<Held>,
+}
+
+impl Permit {
+    /// `person` is absent for nobody in particular, and where there are no quotas.
+    pub(crate) fn new(server: OwnedSemaphorePermit, person: Option<Held>) -> Self {
+        Self { server, person }
+    }
 }
 
 impl<T: Send + 'static> Ask<T> {
-    pub(crate) fn new(
-        port: RpcReplyPort<Result<T, ChatError>>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(crate) fn new(port: RpcReplyPort<Result<T, ChatError>>, permit: Permit) -> Self {
         Self { port, permit }
     }
 
@@ -172,7 +186,7 @@ mod tests {
         let admission = Arc::new(Semaphore::new(1));
         let permit = Arc::clone(&admission).try_acquire_owned().expect("a place");
         let (sender, mut answer) = tokio::sync::oneshot::channel();
-        let ask = Ask::new(RpcReplyPort::from(sender), permit);
+        let ask = Ask::new(RpcReplyPort::from(sender), Permit::new(permit, None));
         let looks = Arc::new(Looks {
             admission,
             free: AtomicUsize::new(0),

@@ -33,7 +33,7 @@ impl Chat {
     /// # Errors
     /// [`ChatError::NotFound`].
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<OneUser, ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let person = self.0.neighbours.people.find(id).await?;
         let person = person.ok_or(ChatError::NotFound("user"))?;
         let user = match id == caller.id() {
@@ -46,9 +46,9 @@ impl Chat {
     /// The people whom the caller can message, by name. Of `query`: `search`, `page`, `limit`.
     ///
     /// # Errors
-    /// [`ChatError::Invalid`].
+    /// [`ChatError::Invalid`]; [`ChatError::RateLimited`].
     pub async fn users(&self, caller: &Caller, query: &Query) -> Result<People, ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(100);
         let page = query
             .number("page", 1..=MAX_SAFE_INTEGER / PAGE_MAX)?
@@ -57,6 +57,7 @@ impl Chat {
         if search.contains('\0') {
             return Err(ChatError::field("search", "must not contain NUL"));
         }
+        self.allowance(caller.id()).list()?;
         let offset = ((page - 1) * limit).cast_unsigned();
         let found =
             self.0
@@ -92,7 +93,7 @@ impl Chat {
     }
 
     async fn choose(&self, user: UserId, chosen: Status) -> Result<(), ChatError> {
-        let (ask, pending) = self.ask()?;
+        let (ask, pending) = self.ask(user)?;
         {
             let _one_at_a_time = self.0.choosing.lock().await;
             let store = &self.0.neighbours.store;

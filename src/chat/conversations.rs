@@ -23,18 +23,26 @@ impl Chat {
     /// whether it was opened now. Two people who open it at the same moment get the same one.
     ///
     /// # Errors
-    /// [`ChatError::NotFound`] if there is no such person.
+    /// [`ChatError::NotFound`] if there is no such person; [`ChatError::RateLimited`].
     pub async fn create_conversation(
         &self,
         caller: &Caller,
         other: UserId,
     ) -> Result<(OneConversation, bool), ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let other_person = self.0.neighbours.people.find(other).await?;
         if other_person.is_none_or(|person| person.deleted) {
             return Err(ChatError::NotFound("user"));
         }
         let (chat, me) = (self.clone(), caller.id());
+        let allowance = self.allowance(me);
+        if allowance.is_limited() {
+            let store = &self.0.neighbours.store;
+            // One that is there is found for nothing, however many were made today.
+            if store.conversation_of(Pair::of(me, other)).await?.is_none() {
+                allowance.make_conversation()?;
+            }
+        }
         let opening = async move { chat.open(me, other).await };
         self.to_the_end(opening).await
     }
@@ -70,7 +78,7 @@ impl Chat {
         caller: &Caller,
         id: ConversationId,
     ) -> Result<OneConversation, ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let conversation = self.0.neighbours.store.conversation(id).await?;
         let conversation = conversation.ok_or(ChatError::NotFound("conversation"))?;
         if conversation.pair.side(caller.id()).is_none() {
@@ -82,15 +90,16 @@ impl Chat {
     /// The caller's conversations, newest activity first. Of `query`: `limit`, `cursor`.
     ///
     /// # Errors
-    /// [`ChatError::Invalid`].
+    /// [`ChatError::Invalid`]; [`ChatError::RateLimited`].
     pub async fn conversations(
         &self,
         caller: &Caller,
         query: &Query,
     ) -> Result<(Conversations, CursorPage), ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(50);
         let before = query.text("cursor").map(cursor).transpose()?;
+        self.allowance(caller.id()).list()?;
         let most = limit.cast_unsigned() + 1;
         let mut rows = self
             .0
@@ -117,7 +126,7 @@ impl Chat {
     /// # Errors
     /// [`ChatError::Overloaded`].
     pub async fn total_unread(&self, caller: &Caller) -> Result<UnreadCount, ChatError> {
-        let _permit = self.admit()?;
+        let _permit = self.admit_by(caller.id())?;
         let unread_count = self.0.neighbours.store.total_unread(caller.id()).await?;
         Ok(UnreadCount { unread_count })
     }

@@ -25,10 +25,10 @@ impl Chat {
     /// answer comes when it is on disk.
     ///
     /// # Errors
-    /// [`ChatError::Overloaded`] when it was not begun. The answer: [`ChatError::NotFound`],
-    /// [`ChatError::NotAParticipant`], [`ChatError::Conflict`] for a `client_message_id` that was
-    /// used for another content, [`ChatError::Internal`] or [`ChatError::Overloaded`] when it
-    /// could not be stored.
+    /// [`ChatError::Overloaded`] or [`ChatError::RateLimited`] when it was not begun. The answer:
+    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`], [`ChatError::Conflict`] for a
+    /// `client_message_id` that was used for another content, [`ChatError::Internal`] or
+    /// [`ChatError::Overloaded`] when it could not be stored.
     pub async fn begin_send(
         &self,
         caller: &Caller,
@@ -36,7 +36,7 @@ impl Chat {
         draft: Draft,
     ) -> Result<Pending<Sent>, ChatError> {
         let by = caller.id();
-        let (ask, pending) = self.ask_to_send()?;
+        let (ask, pending) = self.ask_to_send(&self.allowance(by))?;
         let session = None;
         let asker = Asker { ask, session };
         let send = ConversationMsg::Send { by, draft, asker };
@@ -57,7 +57,11 @@ impl Chat {
         let Some(actor) = self.awake(conversation) else {
             return Err(NotBegun::Asleep(draft));
         };
-        let (ask, pending) = self.ask_to_send().map_err(NotBegun::Refused)?;
+        // A conversation that takes leave in this moment has it counted twice, a small thing once
+        // in a minute at most.
+        let (ask, pending) = self
+            .ask_to_send(session.allowance())
+            .map_err(NotBegun::Refused)?;
         let session = Some(session.id());
         let asker = Asker { ask, session };
         match actor.cast(ConversationMsg::Send { by, draft, asker }) {
@@ -97,10 +101,11 @@ impl Chat {
     ) -> Result<ReadMark, ChatError> {
         let by = caller.id();
         let question = |ask| ConversationMsg::MarkRead { by, up_to, ask };
-        self.begin(conversation, question).await?.answer().await
+        self.begin(by, conversation, question).await?.answer().await
     }
 
-    /// The caller types, or does not any more.
+    /// The caller types, or does not any more. Who says so too often is believed, and nobody told:
+    /// what they see of themselves is right, and what is not told ends by itself.
     ///
     /// # Errors
     /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
@@ -110,13 +115,26 @@ impl Chat {
         conversation: ConversationId,
         typing: bool,
     ) -> Result<Typing, ChatError> {
-        let by = caller.id();
-        let question = |ask| ConversationMsg::SetTyping { by, typing, ask };
-        self.begin(conversation, question).await?.answer().await?;
+        if self.allowance(caller.id()).may_type() {
+            self.tell_typing(caller, conversation, typing).await?;
+        }
         Ok(Typing {
             conversation_id: conversation,
             is_typing: typing,
         })
+    }
+
+    /// The conversation hears that the caller types, or does not any more.
+    pub(super) async fn tell_typing(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        typing: bool,
+    ) -> Result<(), ChatError> {
+        let by = caller.id();
+        let question = |ask| ConversationMsg::SetTyping { by, typing, ask };
+        let pending = self.begin(by, conversation, question).await?;
+        pending.answer().await
     }
 
     /// A page of history. Of `query`: `limit`, and `page`, `before_seq` or `after_seq`. Pages are
@@ -184,6 +202,6 @@ impl Chat {
     ) -> Result<Pages, ChatError> {
         let by = caller.id();
         let question = |ask| ConversationMsg::ReadHistory { by, page, ask };
-        self.begin(conversation, question).await?.answer().await
+        self.begin(by, conversation, question).await?.answer().await
     }
 }

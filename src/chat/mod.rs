@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod conversations;
 mod messages;
+mod quotas;
 mod sessions;
 
 use std::future::poll_fn;
@@ -25,8 +26,9 @@ use tokio_util::task::TaskTracker;
 use crate::actors::conversation::ConversationMsg;
 use crate::actors::people::Person;
 use crate::actors::supervisor::SupervisorMsg;
-use crate::actors::{Ask, Neighbours};
+use crate::actors::{Ask, Neighbours, Permit};
 use crate::auth::{Passwords, Tokens};
+use crate::config::Switch;
 use crate::error::ChatError;
 use crate::wire::reply::Sent;
 
@@ -34,7 +36,10 @@ pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
 pub use crate::auth::Bearer;
 pub use messages::NotBegun;
+pub use quotas::SocketPlace;
 pub use sessions::{Comeback, Session};
+
+use quotas::{Allowance, Quotas};
 
 /// The chat. Clones are the same chat.
 #[derive(Clone, Debug)]
@@ -49,6 +54,8 @@ struct Inner {
     admission: Arc<Semaphore>,
     /// The same for each send, which has none of the other kind.
     sends: Arc<Semaphore>,
+    /// What people may have, if that is limited.
+    quotas: Option<Quotas>,
     /// One choice of status at a time, so that the database and presence keep the same one.
     choosing: tokio::sync::Mutex<()>,
     /// What must not end half-way because its asker went away.
@@ -126,12 +133,18 @@ impl<T> Pending<T> {
 
 impl Chat {
     /// A chat over the actors `neighbours`. What it must finish is among `tasks`.
-    pub(crate) fn new(neighbours: Neighbours, tokens: Tokens, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(
+        neighbours: Neighbours,
+        tokens: Tokens,
+        tasks: TaskTracker,
+        quotas: Switch,
+    ) -> Self {
         let limits = &neighbours.limits;
         Self(Arc::new(Inner {
             passwords: Passwords::new(limits),
             admission: Arc::new(Semaphore::new(limits.commands_max)),
             sends: Arc::new(Semaphore::new(limits.sends_max)),
+            quotas: quotas.is_on().then(|| Quotas::new(&limits.quotas)),
             choosing: tokio::sync::Mutex::new(()),
             tasks,
             tokens,
@@ -177,19 +190,26 @@ impl Chat {
         }
     }
 
-    /// Takes a place among the commands under way.
-    fn admit(&self) -> Result<OwnedSemaphorePermit, ChatError> {
-        place_among(&self.0.admission)
+    /// Takes a place among the commands under way, for nobody in particular.
+    fn admit(&self) -> Result<Permit, ChatError> {
+        Ok(Permit::new(place_among(&self.0.admission)?, None))
     }
 
-    /// Asks a conversation, waking it if it sleeps. When this returns, the question has its place
-    /// in the conversation's order.
+    /// Takes a place among the commands under way, and among those of `by`.
+    fn admit_by(&self, by: UserId) -> Result<Permit, ChatError> {
+        let own = self.allowance(by).begin()?;
+        Ok(Permit::new(place_among(&self.0.admission)?, own))
+    }
+
+    /// Asks a conversation for `by`, waking it if it sleeps. When this returns, the question has its
+    /// place in the conversation's order.
     async fn begin<T: Send + 'static>(
         &self,
+        by: UserId,
         id: ConversationId,
         question: impl FnOnce(Ask<T>) -> ConversationMsg,
     ) -> Result<Pending<T>, ChatError> {
-        let (ask, pending) = self.ask()?;
+        let (ask, pending) = self.ask(by)?;
         self.put(id, question(ask), pending).await
     }
 
@@ -232,17 +252,20 @@ impl Chat {
         self.0.neighbours.directory.conversation(id)
     }
 
-    /// A question and its answer to come, admitted.
-    fn ask<T: Send + 'static>(&self) -> Result<(Ask<T>, Pending<T>), ChatError> {
-        Ok(self.ask_with(self.admit()?))
+    /// A question of `by` and its answer to come, admitted.
+    fn ask<T: Send + 'static>(&self, by: UserId) -> Result<(Ask<T>, Pending<T>), ChatError> {
+        Ok(self.ask_with(self.admit_by(by)?))
     }
 
-    /// The same for a send.
-    fn ask_to_send(&self) -> Result<(Ask<Sent>, Pending<Sent>), ChatError> {
-        Ok(self.ask_with(place_among(&self.0.sends)?))
+    /// The same for a send. What is not begun costs nothing.
+    fn ask_to_send(&self, by: &Allowance) -> Result<(Ask<Sent>, Pending<Sent>), ChatError> {
+        let own = by.begin()?;
+        let permit = Permit::new(place_among(&self.0.sends)?, own);
+        by.send()?;
+        Ok(self.ask_with(permit))
     }
 
-    fn ask_with<T: Send + 'static>(&self, permit: OwnedSemaphorePermit) -> (Ask<T>, Pending<T>) {
+    fn ask_with<T: Send + 'static>(&self, permit: Permit) -> (Ask<T>, Pending<T>) {
         let (sender, port) = oneshot::channel();
         let until = Instant::now() + self.0.neighbours.limits.command_time;
         let ask = Ask::new(RpcReplyPort::from(sender), permit);

@@ -6,6 +6,7 @@ use entities::ids::{ConversationId, Seq};
 use ractor::ActorId;
 use ractor::rpc::CallResult;
 
+use super::quotas::{Allowance, SocketPlace};
 use super::{Caller, Chat, Ending, SessionKey};
 use crate::actors::conversation::{Caught, ConversationMsg, Page, Pages};
 use crate::actors::session::SessionMsg;
@@ -25,6 +26,8 @@ const MISSED_MAX: usize = 100;
 pub struct Session {
     caller: Caller,
     attachment: Attachment,
+    /// Its socket's.
+    place: SocketPlace,
 }
 
 /// What a client says that was here before and lost its connection.
@@ -41,6 +44,11 @@ impl Session {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// What its person may still do.
+    pub(super) fn allowance(&self) -> &Allowance {
+        &self.place.allowance
     }
 
     /// What the actors know it by.
@@ -74,15 +82,19 @@ impl Session {
 }
 
 impl Chat {
-    /// Opens a session for `caller`: from now on their events wait in its outbox. It ends with its
-    /// socket.
+    /// Opens a session for `caller`, whose socket has a `place` by [`Chat::place_for`]: from now on
+    /// their events wait in its outbox. It ends with its socket.
     ///
     /// # Errors
     /// [`ChatError::Overloaded`] when the server cannot take it now;
     /// [`ChatError::Unauthenticated`] when their token has ended meanwhile.
-    pub async fn open_session(&self, caller: Caller) -> Result<Session, ChatError> {
+    pub async fn open_session(
+        &self,
+        caller: Caller,
+        place: SocketPlace,
+    ) -> Result<Session, ChatError> {
         let outbox = Outbox::new(self.0.neighbours.limits.outbox_bytes);
-        self.begin_session(caller, outbox, None).await
+        self.begin_session(caller, place, outbox, None).await
     }
 
     /// Opens a session that can be taken up again, or takes up the one that a returning client
@@ -90,7 +102,8 @@ impl Chat {
     /// waits in its outbox; otherwise it is a new one.
     ///
     /// # Errors
-    /// Those of [`Chat::open_session`].
+    /// Those of [`Chat::open_session`]; [`ChatError::RateLimited`] when its person has too many
+    /// sockets for another session.
     pub async fn open_recoverable(
         &self,
         caller: Caller,
@@ -100,17 +113,25 @@ impl Chat {
         if let Some(comeback) = comeback {
             stale = comeback.offset;
             if let Some(attachment) = self.resume(&caller, comeback).await? {
-                return self.still_admitted(Session { caller, attachment }).await;
+                let place = self.place_beyond(&caller);
+                let session = Session {
+                    caller,
+                    attachment,
+                    place,
+                };
+                return self.still_admitted(session).await;
             }
         }
+        let place = self.place_for(&caller)?;
         let outbox = Outbox::keeping(self.0.neighbours.limits.outbox_bytes, stale);
         let key = Arc::new(SessionKey::random());
-        self.begin_session(caller, outbox, Some(key)).await
+        self.begin_session(caller, place, outbox, Some(key)).await
     }
 
     async fn begin_session(
         &self,
         caller: Caller,
+        place: SocketPlace,
         outbox: Arc<Outbox>,
         key: Option<Arc<SessionKey>>,
     ) -> Result<Session, ChatError> {
@@ -127,7 +148,12 @@ impl Chat {
         };
         match supervisor.call(open, Some(limits.command_time)).await {
             Ok(CallResult::Success(attachment)) => {
-                self.still_admitted(Session { caller, attachment }).await
+                let session = Session {
+                    caller,
+                    attachment,
+                    place,
+                };
+                self.still_admitted(session).await
             }
             _ => Err(ChatError::Overloaded),
         }
@@ -156,7 +182,7 @@ impl Chat {
         let Some(session) = self.0.neighbours.directory.resumable(&pid) else {
             return Ok(None);
         };
-        let (ask, pending) = self.ask()?;
+        let (ask, pending) = self.ask(caller.id())?;
         let person = Arc::clone(&caller.person);
         let resumption = Resumption {
             person,
@@ -202,7 +228,9 @@ impl Chat {
             attachment: session.attachment.number,
             ask,
         };
-        self.begin(conversation, question).await?.answer().await
+        let by = caller.id();
+        let pending = self.begin(by, conversation, question).await?;
+        pending.answer().await
     }
 
     /// Leaves a conversation, which ends the caller's typing there.
@@ -214,9 +242,9 @@ impl Chat {
         session: &Session,
         conversation: ConversationId,
     ) -> Result<(), ChatError> {
-        self.set_typing(&session.caller, conversation, false)
+        self.tell_typing(&session.caller, conversation, false)
             .await?;
-        let (ask, pending) = self.ask()?;
+        let (ask, pending) = self.ask(session.caller.id())?;
         let leave = SessionMsg::Leave {
             conversation,
             attachment: session.attachment.number,
@@ -236,13 +264,17 @@ impl Chat {
         conversation: ConversationId,
         typing: bool,
     ) -> Result<crate::wire::reply::Typing, ChatError> {
-        let answer = self
-            .set_typing(&session.caller, conversation, typing)
-            .await?;
-        if typing {
-            let typed = SessionMsg::TypedIn { conversation };
-            tell(&session.attachment.session, typed);
+        if session.allowance().may_type() {
+            self.tell_typing(&session.caller, conversation, typing)
+                .await?;
+            if typing {
+                let typed = SessionMsg::TypedIn { conversation };
+                tell(&session.attachment.session, typed);
+            }
         }
-        Ok(answer)
+        Ok(crate::wire::reply::Typing {
+            conversation_id: conversation,
+            is_typing: typing,
+        })
     }
 }

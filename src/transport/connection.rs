@@ -179,6 +179,8 @@ impl Why {
     pub const UNAUTHENTICATED: Self = Self(4401, "unauthenticated");
     /// No token came in time.
     pub const TOO_LATE: Self = Self(4408, "no token in time");
+    /// The person has too many sockets.
+    pub const TOO_MANY: Self = Self(4429, "too many sockets");
 }
 
 /// A connection.

@@ -51,6 +51,7 @@ mod messages;
 mod order;
 mod presence;
 mod process;
+mod quotas;
 mod reads;
 mod recovery;
 mod refusals_fields;

@@ -55,7 +55,7 @@ impl Lab {
         };
         let secret = Config::TEST_SECRET.as_bytes();
         let tokens = Tokens::new(secret, config.token_ttl);
-        let chat = Chat::new(neighbours, tokens, TaskTracker::new());
+        let chat = Chat::new(neighbours, tokens, TaskTracker::new(), config.rate_limits);
         let [ana, ben] = [
             account(&store, &chat, "Ana").await,
             account(&store, &chat, "Ben").await,
@@ -85,6 +85,10 @@ impl Lab {
 
     async fn send(&self, content: &str) -> i64 {
         seq(self.begin(content).await.answer().await)
+    }
+
+    fn place(&self, person: &Caller) -> SocketPlace {
+        self.chat.place_for(person).expect("room for a socket")
     }
 
     fn actor(&self) -> ActorRef<ConversationMsg> {
@@ -335,12 +339,12 @@ async fn who_comes_and_goes_at_once_is_told_as_seen() {
     let lab = Lab::start().await;
     let bens = lab
         .chat
-        .open_session(lab.ben.clone())
+        .open_session(lab.ben.clone(), lab.place(&lab.ben))
         .await
         .expect("a session");
     let anas = lab
         .chat
-        .open_session(lab.ana.clone())
+        .open_session(lab.ana.clone(), lab.place(&lab.ana))
         .await
         .expect("a session");
     anas.end(Ending::Goodbye);
@@ -357,7 +361,11 @@ async fn a_session_that_opens_while_its_token_ends_is_not_overlooked() {
     let lab = Lab::start().await;
     let late = lab.ana.clone();
     lab.chat.log_out_everywhere(&lab.ana).await.expect("done");
-    let refused = lab.chat.open_session(late.clone()).await.err();
+    let refused = lab
+        .chat
+        .open_session(late.clone(), lab.place(&late))
+        .await
+        .err();
     assert_eq!(refused, Some(ChatError::Unauthenticated));
     let refused = lab.chat.open_recoverable(late, None).await.err();
     assert_eq!(refused, Some(ChatError::Unauthenticated));

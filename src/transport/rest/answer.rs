@@ -1,12 +1,20 @@
 //! The envelope as an HTTP response.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-use crate::error::ChatError;
+use crate::error::{ChatError, whole_seconds};
+use crate::quota::Exceeded;
 use crate::wire::reply::{Failure, encode, page, success};
+
+/// How much may be done at once, how much of it is left, and when all of it is there again.
+pub(super) const LIMIT_HEADERS: [&str; 3] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
 
 /// A success with `data`.
 pub(super) fn ok(data: impl Serialize) -> Response<Body> {
@@ -59,12 +67,29 @@ impl IntoResponse for Refusal {
             let seconds = HeaderValue::from(ChatError::RETRY_AFTER.as_secs());
             headers.insert(header::RETRY_AFTER, seconds);
         }
+        if let ChatError::RateLimited(exceeded) = &error {
+            tell_limit(headers, exceeded);
+        }
         if error == ChatError::Unauthenticated {
             let scheme = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
+}
+
+/// Times are in whole seconds from now.
+fn tell_limit(headers: &mut HeaderMap, exceeded: &Exceeded) {
+    let Exceeded {
+        limit,
+        retry_after,
+        reset,
+    } = *exceeded;
+    let [name_of_limit, remaining, name_of_reset] = LIMIT_HEADERS.map(HeaderName::from_static);
+    headers.insert(header::RETRY_AFTER, whole_seconds(retry_after).into());
+    headers.insert(name_of_limit, limit.into());
+    headers.insert(remaining, 0.into());
+    headers.insert(name_of_reset, whole_seconds(reset).into());
 }
 
 /// The status that goes with a code (contract, "Conventions").
@@ -80,6 +105,7 @@ fn status(error: &ChatError) -> StatusCode {
         ChatError::Conflict(_) => StatusCode::CONFLICT,
         ChatError::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         ChatError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ChatError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         ChatError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ChatError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }

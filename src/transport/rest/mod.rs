@@ -129,12 +129,9 @@ fn cors(gateway: &Gateway) -> CorsLayer {
     let allow = move |origin: &HeaderValue, parts: &http::request::Parts| {
         origins.allow(origin, &parts.headers)
     };
-    let limits = [
-        "x-ratelimit-limit",
-        "x-ratelimit-remaining",
-        "x-ratelimit-reset",
-    ];
-    let exposed = limits.map(HeaderName::from_static).into_iter();
+    let exposed = answer::LIMIT_HEADERS
+        .map(HeaderName::from_static)
+        .into_iter();
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allow))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])

@@ -16,7 +16,7 @@ use super::connection::{Connection, End, Frame as Written, Why};
 use super::frames::{Frames, Received};
 use super::rest::answer::Refusal;
 use super::upgrade::Upgrade;
-use crate::chat::Caller;
+use crate::chat::{Caller, SocketPlace};
 use crate::error::ChatError;
 use connection::{Plain, PlainSocket};
 use frame::{Frame, Id};
@@ -24,11 +24,11 @@ use frame::{Frame, Id};
 /// `GET /ws`
 pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request) -> Response {
     match admit(&gateway, &mut request).await {
-        Ok((upgrade, caller, protocol)) => {
+        Ok((upgrade, admitted, protocol)) => {
             let response = upgrade.response(protocol);
             let tasks = gateway.life.tasks.clone();
             // Boxed, to be gone while the connection is served.
-            let opening = Box::pin(open(gateway, upgrade, caller));
+            let opening = Box::pin(open(gateway, upgrade, admitted));
             tasks.spawn(async move {
                 let connection = opening.await;
                 if let Some(connection) = connection {
@@ -41,11 +41,14 @@ pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request
     }
 }
 
+/// Somebody with a place for their socket.
+type Admitted = (Caller, SocketPlace);
+
 /// The upgrade, who asks for it if that is known yet, and the subprotocol to name.
 async fn admit(
     gateway: &Gateway,
     request: &mut Request,
-) -> Result<(Upgrade, Option<Caller>, Option<&'static str>), ChatError> {
+) -> Result<(Upgrade, Option<Admitted>, Option<&'static str>), ChatError> {
     if !gateway.origins.admit(request.headers()) {
         let why = "Pages of this origin may not connect.";
         return Err(ChatError::Forbidden(why));
@@ -54,32 +57,39 @@ async fn admit(
     let headers = request.headers();
     let in_header = headers.contains_key(header::AUTHORIZATION);
     let in_protocol = bearer_protocol(headers);
-    let caller = match (in_header, in_protocol) {
+    let admitted = match (in_header, in_protocol) {
         (true, _) => {
             let token = bearer(headers).ok_or(ChatError::Unauthenticated)?;
-            Some(gateway.chat.authenticate(token).await?)
+            Some(let_in(gateway, token).await?)
         }
-        (false, Some(token)) => Some(gateway.chat.authenticate(token).await?),
+        (false, Some(token)) => Some(let_in(gateway, token).await?),
         (false, None) => None,
     };
-    Ok((upgrade, caller, in_protocol.map(|_| "bearer")))
+    Ok((upgrade, admitted, in_protocol.map(|_| "bearer")))
+}
+
+/// Who bears `token`, and a place for their socket.
+async fn let_in(gateway: &Gateway, token: &str) -> Result<Admitted, ChatError> {
+    let caller = gateway.chat.authenticate(token).await?;
+    let place = gateway.chat.place_for(&caller)?;
+    Ok((caller, place))
 }
 
 /// From an upgrade to a connection, unless the peer is gone or not let in.
 async fn open(
     gateway: Gateway,
     mut upgrade: Upgrade,
-    caller: Option<Caller>,
+    admitted: Option<Admitted>,
 ) -> Option<Box<Connection<PlainSocket, Plain>>> {
     let place = upgrade.place();
     let socket = upgrade.socket(&gateway.limits).await?;
     let mut frames = Frames::new(socket, Arc::clone(&gateway.limits));
-    let who = match caller {
-        Some(caller) => Ok((caller, None)),
+    let who = match admitted {
+        Some(admitted) => Ok((admitted, None)),
         None => authenticate(&gateway, &mut frames).await,
     };
     let session = match who {
-        Ok((caller, id)) => match gateway.chat.open_session(caller).await {
+        Ok(((caller, its_place), id)) => match gateway.chat.open_session(caller, its_place).await {
             Ok(session) => Ok((session, id)),
             Err(ChatError::Unauthenticated) => Err(End::Refused(Why::UNAUTHENTICATED)),
             Err(_) => Err(End::Refused(Why::TRY_AGAIN)),
@@ -101,7 +111,10 @@ async fn open(
 }
 
 /// Waits for the first frame with a token: who it is, and the frame's `id`, if it has one.
-async fn authenticate(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller, Option<Id>), End> {
+async fn authenticate(
+    gateway: &Gateway,
+    frames: &mut Frames,
+) -> Result<(Admitted, Option<Id>), End> {
     let time = gateway.limits.authenticate_timeout;
     tokio::select! {
         who = timeout(time, introduction(gateway, frames)) => {
@@ -112,7 +125,10 @@ async fn authenticate(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller,
 }
 
 /// Reads frames until one tells who it is.
-async fn introduction(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller, Option<Id>), End> {
+async fn introduction(
+    gateway: &Gateway,
+    frames: &mut Frames,
+) -> Result<(Admitted, Option<Id>), End> {
     loop {
         let text = match frames.next().await? {
             Received::Text(text) => text,
@@ -125,33 +141,37 @@ async fn introduction(gateway: &Gateway, frames: &mut Frames) -> Result<(Caller,
             Err((target, _)) => target.id.clone(),
         };
         match identify(gateway, frame).await {
-            Ok(caller) => return Ok((caller, id)),
+            Ok(admitted) => return Ok((admitted, id)),
             Err((refusal, event, fatal)) => {
                 let answer = frame::refusal(id.as_ref(), event.as_deref(), &refusal);
                 frames.feed(Written::Text(answer)).await?;
                 frames.flush().await?;
-                if fatal {
-                    return Err(End::Refused(Why::UNAUTHENTICATED));
+                if let Some(why) = fatal {
+                    return Err(End::Refused(why));
                 }
             }
         }
     }
 }
 
-/// Who sends this first frame; else why it is refused, its event, and whether that is the end.
+/// Who sends this first frame; else why it is refused, its event, and the end if it is that.
 async fn identify(
     gateway: &Gateway,
     frame: Result<Frame, (frame::Target, ChatError)>,
-) -> Result<Caller, (ChatError, Option<String>, bool)> {
-    let frame = frame.map_err(|(target, refusal)| (refusal, target.event, false))?;
+) -> Result<Admitted, (ChatError, Option<String>, Option<Why>)> {
+    let frame = frame.map_err(|(target, refusal)| (refusal, target.event, None))?;
     let event = frame.event.clone();
     if frame.event != "authenticate" {
-        return Err((ChatError::Unauthenticated, Some(event), false));
+        return Err((ChatError::Unauthenticated, Some(event), None));
     }
     let token = frame.data.get("token").and_then(|token| token.as_str());
-    let answer = gateway.chat.authenticate(token.unwrap_or_default()).await;
+    let answer = let_in(gateway, token.unwrap_or_default()).await;
     answer.map_err(|refusal| {
-        let fatal = refusal == ChatError::Unauthenticated;
+        let fatal = match refusal {
+            ChatError::Unauthenticated => Some(Why::UNAUTHENTICATED),
+            ChatError::RateLimited(_) => Some(Why::TOO_MANY),
+            _ => None,
+        };
         (refusal, Some(event), fatal)
     })
 }

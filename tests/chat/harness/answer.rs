@@ -1,5 +1,7 @@
 //! The contract's envelope, over HTTP and as a reply on a socket, and its assertions.
 
+use std::time::Instant;
+
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -58,6 +60,26 @@ impl Answer {
         let body = self.json();
         check_failure(&body, code, &self.asked);
         body
+    }
+
+    /// Asserts a 429 of a limit, after which one more is to be had in `retry_after` seconds and all
+    /// of it in `reset`, both counted from `since`: what has passed meanwhile may be missing.
+    #[track_caller]
+    pub(crate) fn limited(&self, limit: u64, retry_after: u64, reset: u64, since: Instant) {
+        let passed = since.elapsed().as_secs() + 1;
+        self.refused(429, "rate_limited");
+        let header = |name: &str| -> u64 {
+            let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+            let value = value.and_then(|value| value.parse().ok());
+            value.unwrap_or_else(|| panic!("{name}: {self:?}"))
+        };
+        assert_eq!(header("x-ratelimit-limit"), limit, "{self:?}");
+        assert_eq!(header("x-ratelimit-remaining"), 0, "{self:?}");
+        for (name, most) in [("retry-after", retry_after), ("x-ratelimit-reset", reset)] {
+            let found = header(name);
+            let right = most.saturating_sub(passed).max(1)..=most;
+            assert!(right.contains(&found), "{name} not in {right:?}: {self:?}");
+        }
     }
 
     /// Asserts a `validation_failed` that names `field`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use duologue::app::App;
-use duologue::config::Config;
+use duologue::config::{Config, Quotas, Switch};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -64,6 +64,15 @@ impl TestServer {
             change,
             directory,
         }
+    }
+
+    /// The same with quotas: the defaults of production, with a change.
+    pub(crate) async fn limited(change: impl Fn(&mut Quotas) + 'static) -> Self {
+        Self::with(move |config| {
+            config.rate_limits = Switch::On;
+            change(&mut config.limits.quotas);
+        })
+        .await
     }
 
     /// Locks the database, as another program may: reads go on, and what writes waits for this to

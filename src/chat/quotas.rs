@@ -1,0 +1,236 @@
+//! What people may have, and what of it is spent (`--rate-limits`).
+//!
+//! A session keeps its person's [`Allowance`], so that a send over a socket costs a
+//! compare-and-swap for its rate and another for its place. REST looks it up.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use entities::ids::UserId;
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
+
+use super::{Caller, Chat};
+use crate::config;
+use crate::error::ChatError;
+use crate::quota::{Bucket, Count, Exceeded, Held, Rate};
+
+/// The quotas of everybody.
+#[derive(Debug)]
+pub(super) struct Quotas {
+    rules: Arc<Rules>,
+    people: Cache<UserId, Arc<Spent>, UnitWeighter, DefaultHashBuilder, WhileUsed>,
+}
+
+/// What holds for everybody.
+#[derive(Debug)]
+struct Rules {
+    limits: config::Quotas,
+    /// When the buckets' time began.
+    started: Instant,
+}
+
+/// What one person has spent.
+#[derive(Debug)]
+struct Spent {
+    rules: Arc<Rules>,
+    sends: Bucket,
+    lists: Bucket,
+    conversations: Bucket,
+    typing: Bucket,
+    commands: Count,
+    sockets: Count,
+}
+
+/// What one person may still do. Without quotas, everything.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance(Option<Arc<Spent>>);
+
+/// A socket's place among those of its person, as long as this lives.
+#[derive(Debug)]
+pub struct SocketPlace {
+    pub(super) allowance: Allowance,
+    #[expect(dead_code, reason = "held")]
+    held: Option<Held>,
+}
+
+impl Rules {
+    fn take(&self, bucket: &Bucket, rate: &Rate) -> Result<(), ChatError> {
+        let taken = bucket.take(rate, self.started.elapsed());
+        taken.map_err(ChatError::RateLimited)
+    }
+}
+
+impl Quotas {
+    pub(super) fn new(limits: &config::Quotas) -> Self {
+        let most = limits.kept_max;
+        let (weighter, hasher) = (UnitWeighter, DefaultHashBuilder::default());
+        Self {
+            people: Cache::with(most, most as u64, weighter, hasher, WhileUsed),
+            rules: Arc::new(Rules {
+                limits: limits.clone(),
+                started: Instant::now(),
+            }),
+        }
+    }
+
+    fn allowance(&self, person: UserId) -> Allowance {
+        let new = || {
+            Arc::new(Spent {
+                rules: Arc::clone(&self.rules),
+                sends: Bucket::default(),
+                lists: Bucket::default(),
+                conversations: Bucket::default(),
+                typing: Bucket::default(),
+                commands: Count::default(),
+                sockets: Count::default(),
+            })
+        };
+        Allowance(Some(kept(&self.people, &person, new)))
+    }
+}
+
+impl Chat {
+    /// What `person` may still do.
+    pub(super) fn allowance(&self, person: UserId) -> Allowance {
+        let quotas = self.0.quotas.as_ref();
+        quotas.map_or(Allowance(None), |quotas| quotas.allowance(person))
+    }
+
+    /// A place for one more socket of somebody.
+    ///
+    /// # Errors
+    /// [`ChatError::RateLimited`] if they have as many as a person may.
+    pub fn place_for(&self, caller: &Caller) -> Result<SocketPlace, ChatError> {
+        let allowance = self.allowance(caller.id());
+        let held = allowance.connect()?;
+        Ok(SocketPlace { allowance, held })
+    }
+
+    /// The same for a socket that takes a session over: in that session's stead, so there is
+    /// always room. Its old socket may still seem to live.
+    pub(super) fn place_beyond(&self, caller: &Caller) -> SocketPlace {
+        let allowance = self.allowance(caller.id());
+        let held = allowance.hold(|spent| (&spent.sockets, u32::MAX));
+        let held = held.unwrap_or_default();
+        SocketPlace { allowance, held }
+    }
+}
+
+impl Allowance {
+    fn take(&self, which: impl FnOnce(&Spent) -> (&Bucket, &Rate)) -> Result<(), ChatError> {
+        let Some(spent) = &self.0 else {
+            return Ok(());
+        };
+        let (bucket, rate) = which(spent);
+        spent.rules.take(bucket, rate)
+    }
+
+    fn hold(&self, which: impl FnOnce(&Spent) -> (&Count, u32)) -> Result<Option<Held>, ChatError> {
+        let Some(spent) = &self.0 else {
+            return Ok(None);
+        };
+        let (count, most) = which(spent);
+        let exceeded = || ChatError::RateLimited(Exceeded::held(most));
+        count.hold(most).map(Some).ok_or_else(exceeded)
+    }
+
+    /// Whether there are any limits to it.
+    pub(super) fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn send(&self) -> Result<(), ChatError> {
+        self.take(|spent| (&spent.sends, &spent.rules.limits.sends))
+    }
+
+    pub(super) fn list(&self) -> Result<(), ChatError> {
+        self.take(|spent| (&spent.lists, &spent.rules.limits.lists))
+    }
+
+    pub(super) fn make_conversation(&self) -> Result<(), ChatError> {
+        self.take(|spent| (&spent.conversations, &spent.rules.limits.conversations))
+    }
+
+    /// Whether their typing is told.
+    pub(super) fn may_type(&self) -> bool {
+        self.take(|spent| (&spent.typing, &spent.rules.limits.typing))
+            .is_ok()
+    }
+
+    /// A place among their sockets.
+    fn connect(&self) -> Result<Option<Held>, ChatError> {
+        self.hold(|spent| (&spent.sockets, spent.rules.limits.sockets_max))
+    }
+
+    /// A place among their commands under way.
+    pub(super) fn begin(&self) -> Result<Option<Held>, ChatError> {
+        self.hold(|spent| (&spent.commands, spent.rules.limits.commands_max))
+    }
+}
+
+/// Forgets nobody who has a socket or a command under way: those count.
+#[derive(Clone, Debug)]
+struct WhileUsed;
+
+impl Lifecycle<UserId, Arc<Spent>> for WhileUsed {
+    type RequestState = ();
+
+    fn is_pinned(&self, _: &UserId, spent: &Arc<Spent>) -> bool {
+        spent.commands.get() > 0 || spent.sockets.get() > 0
+    }
+}
+
+/// What is kept under `key`, made if need be.
+fn kept<K, V, L>(
+    cache: &Cache<K, Arc<V>, UnitWeighter, DefaultHashBuilder, L>,
+    key: &K,
+    new: impl FnOnce() -> Arc<V>,
+) -> Arc<V>
+where
+    K: Clone + Eq + std::hash::Hash,
+    L: Lifecycle<K, Arc<V>> + Clone,
+{
+    let made = cache.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(new()));
+    match made {
+        Ok(value) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quotas(change: impl FnOnce(&mut config::Quotas)) -> Quotas {
+        let mut limits = config::Quotas::default();
+        change(&mut limits);
+        Quotas::new(&limits)
+    }
+
+    #[test]
+    fn who_has_a_socket_is_not_forgotten_and_who_has_none_is() {
+        let quotas = quotas(|limits| {
+            limits.kept_max = 64;
+            limits.sockets_max = 1;
+        });
+        let connect = |person| quotas.allowance(UserId(person)).connect();
+        let held = connect(1).expect("the first");
+        for person in 2..1_000 {
+            drop(connect(person));
+        }
+        assert!(quotas.people.len() <= 64, "{}", quotas.people.len());
+        let refused = connect(1).expect_err("the second");
+        assert_eq!(refused, ChatError::RateLimited(Exceeded::held(1)));
+        drop(held);
+        assert!(connect(1).is_ok());
+    }
+
+    #[test]
+    fn what_one_has_spent_another_has_not() {
+        let quotas =
+            quotas(|limits| limits.lists = Rate::of(1, std::time::Duration::from_secs(3_600)));
+        assert_eq!(quotas.allowance(UserId(1)).list(), Ok(()));
+        assert!(quotas.allowance(UserId(1)).list().is_err());
+        assert_eq!(quotas.allowance(UserId(2)).list(), Ok(()));
+    }
+}
