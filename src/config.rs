@@ -1,5 +1,6 @@
 //! Every setting and every limit, each with its unit and its default.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -87,6 +88,11 @@ pub struct Config {
         ignore_case = true
     )]
     pub rate_limits: Switch,
+
+    /// Proxies whose X-Forwarded-For is believed, addresses separated by commas. Without them
+    /// all who come through a proxy count as one address [default: none]
+    #[arg(long, env, value_name = "ADDRESSES", value_delimiter = ',')]
+    pub forwarded_by: Vec<IpAddr>,
 
     /// How long a token is good for, such as 7d or 12h
     #[arg(long, env, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
@@ -216,8 +222,9 @@ pub struct Limits {
     pub drain_time: Duration,
 }
 
-/// How much one person may have: beyond it 429, where nothing else is said. Each stands far above
-/// what people do, and far below what would hurt others.
+/// How much one person or one address may have: beyond it 429, where nothing else is said. Each
+/// stands far above what people do, and far below what would hurt others. Behind a proxy, an
+/// address is what `--forwarded-by` makes of it.
 #[derive(Clone, Debug)]
 pub struct Quotas {
     /// Sends of a person, over all their sessions and REST.
@@ -232,21 +239,30 @@ pub struct Quotas {
     pub commands_max: u32,
     /// Sockets of a person. The newest is refused; who comes back to a session of theirs is not.
     pub sockets_max: u32,
-    /// People whose quotas are in memory; the least used are forgotten first, and have the whole of
-    /// them again.
+    /// Attempts to sign in to one account, whether there is one or not.
+    pub logins_by_account: Rate,
+    /// The same from one address.
+    pub logins_by_address: Rate,
+    /// Attempts to register from one address.
+    pub registrations: Rate,
+    /// People, accounts and addresses whose quotas are in memory, each; the least used are
+    /// forgotten first, and have the whole of them again.
     pub kept_max: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        let day = Duration::from_secs(24 * 3_600);
+        let minute = Duration::from_secs(60);
         Self {
             sends: Rate::per_second(50, 200),
             lists: Rate::per_second(5, 30),
-            conversations: Rate::of(200, day),
+            conversations: Rate::of(200, 24 * 60 * minute),
             typing: Rate::per_second(10, 50),
             commands_max: 512,
             sockets_max: 32,
+            logins_by_account: Rate::of(10, minute),
+            logins_by_address: Rate::of(30, minute),
+            registrations: Rate::of(20, 60 * minute),
             kept_max: 100_000,
         }
     }
@@ -319,6 +335,7 @@ impl Config {
             allow_origins: Vec::new(),
             web_root: None,
             rate_limits: Switch::Off,
+            forwarded_by: Vec::new(),
             token_ttl: Duration::from_secs(7 * 24 * 3_600),
             refresh_ttl: Duration::from_secs(30 * 24 * 3_600),
             limits: Limits::default(),

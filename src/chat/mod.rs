@@ -54,7 +54,7 @@ struct Inner {
     admission: Arc<Semaphore>,
     /// The same for each send, which has none of the other kind.
     sends: Arc<Semaphore>,
-    /// What people may have, if that is limited.
+    /// What people and addresses may have, if that is limited.
     quotas: Option<Quotas>,
     /// One choice of status at a time, so that the database and presence keep the same one.
     choosing: tokio::sync::Mutex<()>,

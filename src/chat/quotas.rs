@@ -1,8 +1,9 @@
-//! What people may have, and what of it is spent (`--rate-limits`).
+//! What people and addresses may have, and what of it is spent (`--rate-limits`).
 //!
 //! A session keeps its person's [`Allowance`], so that a send over a socket costs a
 //! compare-and-swap for its rate and another for its place. REST looks it up.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,13 +14,18 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 use super::{Caller, Chat};
 use crate::config;
 use crate::error::ChatError;
-use crate::quota::{Bucket, Count, Exceeded, Held, Rate};
+use crate::quota::{Address, Bucket, Count, Exceeded, Held, Rate};
 
 /// The quotas of everybody.
 #[derive(Debug)]
 pub(super) struct Quotas {
     rules: Arc<Rules>,
     people: Cache<UserId, Arc<Spent>, UnitWeighter, DefaultHashBuilder, WhileUsed>,
+    /// By a hash of the e-mail address, which is not kept.
+    accounts: Cache<u64, Arc<Bucket>>,
+    hasher: RandomState,
+    logins: Cache<Address, Arc<Bucket>>,
+    registrations: Cache<Address, Arc<Bucket>>,
 }
 
 /// What holds for everybody.
@@ -67,6 +73,10 @@ impl Quotas {
         let (weighter, hasher) = (UnitWeighter, DefaultHashBuilder::default());
         Self {
             people: Cache::with(most, most as u64, weighter, hasher, WhileUsed),
+            accounts: Cache::new(most),
+            hasher: RandomState::new(),
+            logins: Cache::new(most),
+            registrations: Cache::new(most),
             rules: Arc::new(Rules {
                 limits: limits.clone(),
                 started: Instant::now(),
@@ -95,6 +105,46 @@ impl Chat {
     pub(super) fn allowance(&self, person: UserId) -> Allowance {
         let quotas = self.0.quotas.as_ref();
         quotas.map_or(Allowance(None), |quotas| quotas.allowance(person))
+    }
+
+    /// Whether somebody at `from` may try to register.
+    ///
+    /// # Errors
+    /// [`ChatError::RateLimited`].
+    pub fn may_register(&self, from: Address) -> Result<(), ChatError> {
+        let Some(quotas) = &self.0.quotas else {
+            return Ok(());
+        };
+        let bucket = kept(&quotas.registrations, &from, Arc::default);
+        let rate = &quotas.rules.limits.registrations;
+        quotas.rules.take(&bucket, rate)
+    }
+
+    /// Whether somebody at `from` may try to sign in to the account of `email`, which need not
+    /// exist: the answer tells nothing of that.
+    ///
+    /// # Errors
+    /// [`ChatError::RateLimited`].
+    pub fn may_login(&self, from: Address, email: &str) -> Result<(), ChatError> {
+        let Some(quotas) = &self.0.quotas else {
+            return Ok(());
+        };
+        let (rules, limits) = (&quotas.rules, &quotas.rules.limits);
+        // The address first: one that has none left must not use up the account's.
+        let bucket = kept(&quotas.logins, &from, Arc::default);
+        rules.take(&bucket, &limits.logins_by_address)?;
+        let account = quotas.hasher.hash_one(email);
+        let bucket = kept(&quotas.accounts, &account, Arc::default);
+        rules.take(&bucket, &limits.logins_by_account)
+    }
+
+    /// Whether somebody at `from` may say their password again: whoever has only their token could
+    /// guess it here as well.
+    ///
+    /// # Errors
+    /// Those of [`Chat::may_login`], with which this shares.
+    pub fn may_confirm(&self, from: Address, caller: &Caller) -> Result<(), ChatError> {
+        self.may_login(from, &caller.person.email)
     }
 
     /// A place for one more socket of somebody.

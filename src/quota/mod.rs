@@ -5,11 +5,13 @@
 //! of a message may pay for it. What is held for a while rather than used up (a socket, a command
 //! under way) has a [`Count`].
 
+mod address;
 mod bucket;
 mod count;
 
 use std::time::Duration;
 
+pub use address::Address;
 pub use bucket::Bucket;
 pub use count::{Count, Held};
 

@@ -4,6 +4,8 @@ pub mod server;
 
 pub mod origin;
 
+mod address;
+
 mod caller;
 
 mod rest;
@@ -41,6 +43,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::chat::Chat;
 use crate::config::{Config, Limits};
+use address::Proxies;
 use origin::Origins;
 use turnstile::Turnstile;
 
@@ -50,6 +53,7 @@ pub struct Gateway {
     chat: Chat,
     limits: Arc<Limits>,
     origins: Arc<Origins>,
+    proxies: Proxies,
     life: Life,
 }
 
@@ -73,6 +77,7 @@ impl Gateway {
             chat,
             limits,
             origins,
+            proxies: Proxies::new(&config.forwarded_by),
             life,
         }
     }

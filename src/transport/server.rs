@@ -4,6 +4,7 @@
 //! leaves Nagle's algorithm on.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,21 @@ use crate::config::Limits;
 /// A connection's place among those that the server has room for. It is free again when nobody
 /// holds a clone of it: a socket outlives the request that opened it.
 #[derive(Clone, Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "held")] Arc<OwnedSemaphorePermit>);
+pub(super) struct Place(Arc<Taken>);
+
+#[derive(Debug)]
+struct Taken {
+    peer: IpAddr,
+    #[expect(dead_code, reason = "held")]
+    among_all: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Who has it.
+    pub(super) fn peer(&self) -> IpAddr {
+        self.0.peer
+    }
+}
 
 /// How long the kernel keeps trying to deliver to a peer that acknowledges nothing.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
@@ -50,8 +65,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, l
             () = life.draining.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let place = place.map(|permit| Place(Arc::new(permit)));
+            Ok((stream, peer)) => {
+                let place = place.map(|permit| {
+                    Place(Arc::new(Taken {
+                        peer: peer.ip(),
+                        among_all: permit,
+                    }))
+                });
                 let (router, http) = (router.clone(), Arc::clone(&http));
                 life.tasks
                     .spawn(connection(stream, place, router, http, life.clone()));

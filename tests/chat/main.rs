@@ -52,6 +52,7 @@ mod order;
 mod presence;
 mod process;
 mod quotas;
+mod quotas_address;
 mod reads;
 mod recovery;
 mod refusals_fields;

@@ -103,6 +103,7 @@ async fn a_bad_setting_is_told_and_ends_the_start() {
         ("--listen", "nowhere"),
         ("--database-url", "ftp://example.com/db"),
         ("--rate-limits", "perhaps"),
+        ("--forwarded-by", "proxy.example.org"),
         ("--token-ttl", "soon"),
         ("--web-root", "/no/such/directory"),
         ("--no-such-flag", "1"),
@@ -133,6 +134,7 @@ async fn help_tells_every_flag_with_its_variable_and_default() {
         ("--allow-origin", "ALLOW_ORIGINS", "localhost"),
         ("--web-root", "WEB_ROOT", ""),
         ("--rate-limits", "RATE_LIMITS", "on"),
+        ("--forwarded-by", "FORWARDED_BY", "none"),
         ("--token-ttl", "TOKEN_TTL", "7d"),
     ] {
         for part in [flag, variable, default] {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::answer::number;
 use crate::harness::arrival::{End, Transport};
 use crate::harness::dial::Dial;
-use crate::harness::door::Carried;
+use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::person::Person;
 use crate::harness::server::TestServer;
 use crate::harness::socket::{Socket, Ticket};
@@ -352,6 +352,9 @@ async fn without_rate_limits_there_are_none() {
             typing: nothing,
             commands_max: 0,
             sockets_max: 0,
+            logins_by_account: nothing,
+            logins_by_address: nothing,
+            registrations: nothing,
             kept_max: 1,
         };
     };
@@ -367,6 +370,7 @@ async fn without_rate_limits_there_are_none() {
     }
     for _ in 0..3 {
         ana.list().await;
+        server.door.login("ana@example.com", PASSWORD).await.ok();
     }
 }
 

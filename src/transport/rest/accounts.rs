@@ -8,17 +8,29 @@ use super::answer::{Refusal, made, ok, paged};
 use super::body::{Id, Json, Params};
 use crate::chat::Caller;
 use crate::transport::Gateway;
+use crate::transport::address::ComesFrom;
 use crate::wire::{account, command};
 
 type Answer = Result<Response, Refusal>;
 
-pub(super) async fn register(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
-    let signed_in = gateway.chat.register(account::register(body)?).await?;
-    Ok(made(true, signed_in))
+pub(super) async fn register(
+    State(gateway): State<Gateway>,
+    ComesFrom(address): ComesFrom,
+    Json(body): Json,
+) -> Answer {
+    let register = account::register(body)?;
+    gateway.chat.may_register(address)?;
+    Ok(made(true, gateway.chat.register(register).await?))
 }
 
-pub(super) async fn login(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
-    Ok(ok(gateway.chat.login(account::login(body)?).await?))
+pub(super) async fn login(
+    State(gateway): State<Gateway>,
+    ComesFrom(address): ComesFrom,
+    Json(body): Json,
+) -> Answer {
+    let login = account::login(body)?;
+    gateway.chat.may_login(address, &login.email)?;
+    Ok(ok(gateway.chat.login(login).await?))
 }
 
 pub(super) async fn refresh(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
@@ -38,19 +50,23 @@ pub(super) async fn log_out_everywhere(State(gateway): State<Gateway>, caller: C
 
 pub(super) async fn change_password(
     State(gateway): State<Gateway>,
+    ComesFrom(address): ComesFrom,
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
     let change = account::new_password(body)?;
+    gateway.chat.may_confirm(address, &caller)?;
     Ok(ok(gateway.chat.change_password(&caller, change).await?))
 }
 
 pub(super) async fn delete(
     State(gateway): State<Gateway>,
+    ComesFrom(address): ComesFrom,
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
     let password = account::farewell(body)?;
+    gateway.chat.may_confirm(address, &caller)?;
     gateway.chat.delete_account(&caller, password).await?;
     Ok(nothing())
 }

@@ -1,0 +1,175 @@
+//! What one address and one account may have: signing in, registering. And where a request
+//! comes from, when a proxy carries it.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use duologue::config::{Quotas, Switch};
+use duologue::quota::Rate;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::answer::Answer;
+use crate::harness::door::{Carried, PASSWORD};
+use crate::harness::server::TestServer;
+use crate::harness::wait::until;
+
+/// So many at once, and one more in an hour, which no test waits for.
+fn at_once(burst: u32) -> Rate {
+    Rate {
+        count: 1,
+        time: Duration::from_secs(3_600),
+        burst,
+    }
+}
+
+/// A server that the test reaches through a proxy that it knows.
+async fn behind_a_proxy(change: impl Fn(&mut Quotas) + 'static) -> TestServer {
+    TestServer::with(move |config| {
+        config.rate_limits = Switch::On;
+        config.forwarded_by = vec![Ipv4Addr::LOCALHOST.into()];
+        change(&mut config.limits.quotas);
+    })
+    .await
+}
+
+/// Asks to sign in through a proxy that says for whom.
+async fn login_from(server: &TestServer, forwarded_for: &str, email: &str) -> Answer {
+    let body = json!({"email": email, "password": PASSWORD});
+    let carried = Carried::json(&body).with("x-forwarded-for", forwarded_for);
+    let door = &server.door;
+    door.call(Method::POST, "/api/auth/login", carried).await
+}
+
+/// Asks for an account in the same way.
+async fn register_from(server: &TestServer, forwarded_for: &str, name: &str) -> Answer {
+    let body = json!({"name": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+    let carried = Carried::json(&body).with("x-forwarded-for", forwarded_for);
+    let door = &server.door;
+    door.call(Method::POST, "/api/auth/register", carried).await
+}
+
+#[tokio::test]
+async fn an_account_is_tried_so_often_whether_it_exists_or_not() {
+    let server = TestServer::limited(|quotas| quotas.logins_by_account = at_once(2)).await;
+    server.people(["Ana", "Ben"]).await;
+    let door = &server.door;
+    let mut answers = Vec::new();
+    for email in ["ana@example.com", "nobody@example.com"] {
+        let first = Instant::now();
+        for spelling in [email.to_owned(), email.to_uppercase()] {
+            let wrong = door.login(&spelling, "not the password").await;
+            wrong.refused(401, "invalid_credentials");
+        }
+        let refused = door.login(email, PASSWORD).await;
+        refused.limited(2, 3_600, 7_200, first);
+        answers.push(refused.json());
+    }
+    assert_eq!(answers[0], answers[1], "they tell who is there");
+    door.login("ben@example.com", PASSWORD).await.ok();
+}
+
+#[tokio::test]
+async fn a_password_is_guessed_nowhere_else_either() {
+    let server = TestServer::limited(|quotas| quotas.logins_by_account = at_once(2)).await;
+    let [ana, ben] = server.people(["Ana", "Ben"]).await;
+    let change = json!({"password": "not the password", "new_password": "another password"});
+    let farewell = Carried::json(&json!({"password": "not the password"}));
+    let first = Instant::now();
+    let wrong = ana.put("/api/users/me/password", change.clone()).await;
+    wrong.refused(401, "invalid_credentials");
+    let wrong = ana.call(Method::DELETE, "/api/users/me", farewell).await;
+    wrong.refused(401, "invalid_credentials");
+
+    let farewell = Carried::json(&json!({"password": PASSWORD}));
+    for refused in [
+        ana.put("/api/users/me/password", change.clone()).await,
+        ana.call(Method::DELETE, "/api/users/me", farewell).await,
+        server.door.login("ana@example.com", PASSWORD).await,
+    ] {
+        refused.limited(2, 3_600, 7_200, first);
+    }
+    let wrong = ben.put("/api/users/me/password", change).await;
+    wrong.refused(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn who_waits_may_try_again() {
+    let often = Rate::of(1, Duration::from_millis(300));
+    let server = TestServer::limited(move |quotas| quotas.logins_by_address = often).await;
+    server.people(["Ana"]).await;
+    let login = async || server.door.login("ana@example.com", PASSWORD).await;
+    until("a refusal", async || {
+        (login().await.status == 429).then_some(())
+    })
+    .await;
+    let answer = until("a login", async || {
+        let answer = login().await;
+        (answer.status != 429).then_some(answer)
+    });
+    answer.await.ok();
+}
+
+#[tokio::test]
+async fn an_address_signs_in_so_often_to_whatever_account() {
+    let server = behind_a_proxy(|quotas| {
+        quotas.logins_by_address = at_once(2);
+        quotas.logins_by_account = at_once(3);
+    })
+    .await;
+    server.people(["Ana", "Ben"]).await;
+    let first = Instant::now();
+    for email in ["ana@example.com", "ben@example.com"] {
+        login_from(&server, "198.51.100.7", email).await.ok();
+    }
+    for _ in 0..3 {
+        // What an address has lost is not taken from the account.
+        let refused = login_from(&server, "198.51.100.7", "ana@example.com").await;
+        refused.limited(2, 3_600, 7_200, first);
+    }
+    for _ in 0..2 {
+        let other = login_from(&server, "198.51.100.8", "ana@example.com").await;
+        other.ok();
+    }
+    // A network of IPv6 is one address.
+    for host in 1..=2 {
+        let from = format!("2001:db8::{host}");
+        login_from(&server, &from, "ben@example.com").await.ok();
+    }
+    let refused = login_from(&server, "2001:db8::3", "nobody@example.com").await;
+    refused.limited(2, 3_600, 7_200, first);
+}
+
+#[tokio::test]
+async fn an_address_registers_so_often() {
+    let server = behind_a_proxy(|quotas| quotas.registrations = at_once(2)).await;
+    let first = Instant::now();
+    register_from(&server, "198.51.100.7", "ana")
+        .await
+        .created();
+    // A question whether an address is taken is one too.
+    let taken = register_from(&server, "198.51.100.7", "ana").await;
+    taken.refused(409, "conflict");
+    let refused = register_from(&server, "198.51.100.7", "ben").await;
+    refused.limited(2, 3_600, 7_200, first);
+    // The proxy appends whom it sees to what its client says.
+    let refused = register_from(&server, "198.51.100.8, 198.51.100.7", "ben").await;
+    refused.limited(2, 3_600, 7_200, first);
+    register_from(&server, "198.51.100.7, 198.51.100.8", "ben")
+        .await
+        .created();
+}
+
+#[tokio::test]
+async fn nobody_is_believed_by_default() {
+    let server = TestServer::limited(|quotas| quotas.registrations = at_once(2)).await;
+    let first = Instant::now();
+    register_from(&server, "198.51.100.7", "ana")
+        .await
+        .created();
+    register_from(&server, "198.51.100.8", "ben")
+        .await
+        .created();
+    let refused = register_from(&server, "198.51.100.9", "cleo").await;
+    refused.limited(2, 3_600, 7_200, first);
+}
