@@ -17,6 +17,7 @@ use crate::auth::{self, Tokens};
 use crate::chat::Chat;
 use crate::config::Config;
 use crate::store::{Store, StoreOptions};
+use crate::transport::crowd::Crowd;
 use crate::transport::{Gateway, Life, server};
 
 /// A running server.
@@ -73,9 +74,10 @@ impl App {
         let chat = Chat::new(neighbours, tokens, life.tasks.clone(), config.rate_limits);
         let gateway = Gateway::new(chat, &config, Arc::clone(&limits), life.clone());
         let router = gateway.router(&config);
+        let crowd = Crowd::new(&config);
         let drain_time = limits.drain_time;
         life.tasks
-            .spawn(server::serve(listener, router, limits, life.clone()));
+            .spawn(server::serve(listener, router, crowd, limits, life.clone()));
         tracing::info!(%address, "serving");
         Ok(Self {
             address,

@@ -245,6 +245,9 @@ pub struct Quotas {
     pub logins_by_address: Rate,
     /// Attempts to register from one address.
     pub registrations: Rate,
+    /// Open connections from one address, but for those of `--forwarded-by`; half of all at most.
+    /// What comes beyond is closed at once.
+    pub connections_max: u32,
     /// People, accounts and addresses whose quotas are in memory, each; the least used are
     /// forgotten first, and have the whole of them again.
     pub kept_max: usize,
@@ -263,6 +266,7 @@ impl Default for Quotas {
             logins_by_account: Rate::of(10, minute),
             logins_by_address: Rate::of(30, minute),
             registrations: Rate::of(20, 60 * minute),
+            connections_max: 2_000,
             kept_max: 100_000,
         }
     }

@@ -26,7 +26,7 @@ impl Proxies {
     }
 
     /// Whether `peer` is one of them.
-    fn know(&self, peer: IpAddr) -> bool {
+    pub(super) fn know(&self, peer: IpAddr) -> bool {
         self.0.contains(&peer.to_canonical())
     }
 

@@ -6,6 +6,8 @@ pub mod origin;
 
 mod address;
 
+pub mod crowd;
+
 mod caller;
 
 mod rest;

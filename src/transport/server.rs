@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 use super::Life;
+use super::crowd::{Crowd, Entered};
 use crate::config::Limits;
 
 /// A connection's place among those that the server has room for. It is free again when nobody
@@ -31,6 +32,8 @@ struct Taken {
     peer: IpAddr,
     #[expect(dead_code, reason = "held")]
     among_all: OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "held")]
+    among_its_own: Entered,
 }
 
 impl Place {
@@ -50,9 +53,17 @@ const BREATH: Duration = Duration::from_millis(50);
 /// the runtime.
 const RESERVED_FILES: u64 = 64;
 
-/// Accepts connections on `listener` and serves them with `router`, until the server drains.
-pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, life: Life) {
-    let places = Arc::new(Semaphore::new(connections_max(&limits)));
+/// Accepts connections on `listener` and serves them with `router`, until the server drains; but
+/// not too many of one `crowd`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    crowd: Crowd,
+    limits: Arc<Limits>,
+    life: Life,
+) {
+    let most = connections_max(&limits);
+    let places = Arc::new(Semaphore::new(most));
     let http = Arc::new(http(&limits));
     loop {
         // What has no place waits in the listen queue.
@@ -66,10 +77,17 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Arc<Limits>, l
         };
         match accepted {
             Ok((stream, peer)) => {
+                // It is closed at once, unread: an answer would want a head to be read first, and
+                // whoever holds so many may be slow to send one, and has no place to wait in.
+                let Some(entered) = crowd.enter(peer.ip(), most) else {
+                    tracing::debug!("one address has too many connections");
+                    continue;
+                };
                 let place = place.map(|permit| {
                     Place(Arc::new(Taken {
                         peer: peer.ip(),
                         among_all: permit,
+                        among_its_own: entered,
                     }))
                 });
                 let (router, http) = (router.clone(), Arc::clone(&http));

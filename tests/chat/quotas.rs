@@ -355,6 +355,7 @@ async fn without_rate_limits_there_are_none() {
             logins_by_account: nothing,
             logins_by_address: nothing,
             registrations: nothing,
+            connections_max: 0,
             kept_max: 1,
         };
     };

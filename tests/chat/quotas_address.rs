@@ -1,18 +1,21 @@
-//! What one address and one account may have: signing in, registering. And where a request
-//! comes from, when a proxy carries it.
+//! What one address and one account may have: signing in, registering, connections. And where a
+//! request comes from, when a proxy carries it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use duologue::config::{Quotas, Switch};
 use duologue::quota::Rate;
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::answer::Answer;
+use crate::harness::arrival::Transport;
 use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::server::TestServer;
-use crate::harness::wait::until;
+use crate::harness::wait::{until, within};
 
 /// So many at once, and one more in an hour, which no test waits for.
 fn at_once(burst: u32) -> Rate {
@@ -172,4 +175,64 @@ async fn nobody_is_believed_by_default() {
         .created();
     let refused = register_from(&server, "198.51.100.9", "cleo").await;
     refused.limited(2, 3_600, 7_200, first);
+}
+
+/// A connection from `host`, and an answer on it; `None` if it is closed unheard.
+async fn knock(to: SocketAddr, host: Ipv4Addr) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let from = SocketAddr::new(IpAddr::V4(host), 0);
+    socket.bind(from).expect("an address of this machine");
+    let mut stream = socket.connect(to).await.expect("a connection");
+    let request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut status = [0; 12];
+    let answered = async {
+        stream.write_all(request).await?;
+        stream.read_exact(&mut status).await
+    };
+    let answered = within("an answer or the end", answered).await;
+    answered.ok()?;
+    assert_eq!(&status, b"HTTP/1.1 200");
+    Some(stream)
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let (greedy, other) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3));
+    let server = TestServer::limited(|quotas| quotas.connections_max = 2).await;
+    let to = server.door.address();
+    let first = knock(to, greedy).await.expect("the first");
+    let second = knock(to, greedy).await.expect("the second");
+    for _ in 0..3 {
+        assert!(knock(to, greedy).await.is_none(), "one too many is served");
+    }
+    knock(to, other).await.expect("somebody else");
+
+    drop(first);
+    let third = until("room for another", async || knock(to, greedy).await);
+    drop((second, third.await));
+}
+
+#[tokio::test]
+async fn a_socket_counts_as_long_as_it_is_there() {
+    let server = TestServer::limited(|quotas| quotas.connections_max = 2).await;
+    let [ana] = server.people(["Ana"]).await;
+    let anas = ana.connect(Transport::WebSocket).await;
+    // Where the other place went is the HTTP client's.
+    let to = server.door.address();
+    assert!(knock(to, Ipv4Addr::LOCALHOST).await.is_none());
+    anas.close(Some(1000)).await;
+    until("room for another", async || {
+        knock(to, Ipv4Addr::LOCALHOST).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_known_proxy_may_have_as_many_connections_as_there_are() {
+    let server = behind_a_proxy(|quotas| quotas.connections_max = 1).await;
+    let to = server.door.address();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(knock(to, Ipv4Addr::LOCALHOST).await.expect("served"));
+    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use duologue::config::Limits;
+use duologue::transport::crowd::Crowd;
 use duologue::transport::origin::Origins;
 use duologue::transport::{Life, engineio, server};
 use tokio::net::TcpListener;
@@ -48,6 +49,6 @@ async fn main() -> std::io::Result<()> {
             draining.cancel();
         }
     });
-    server::serve(listener, router, limits, life).await;
+    server::serve(listener, router, Crowd::default(), limits, life).await;
     Ok(())
 }
