@@ -1,5 +1,6 @@
 // The guide's page with three people. It has quirks (it never knows who it is, marks nothing read while a chat
-// is open, emits with a null id after Back); the server must be sound with them, so the page is not changed.
+// is open, emits with a null id after Back); the server must be sound with them, so the page is not changed. Nor may
+// it meet the quotas, which are on here.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Door } from './door.mjs';
@@ -15,7 +16,7 @@ let browser;
 before(async () => {
   const root = await webRoot();
   ended.unshift(root.remove);
-  server = await Server.start({ webRoot: root.directory });
+  server = await Server.start({ webRoot: root.directory, rateLimits: 'on' });
   ended.unshift(() => server.end());
   browser = await openBrowser(server.address.port);
   ended.unshift(() => browser.close());

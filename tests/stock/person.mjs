@@ -19,6 +19,7 @@ export class Person {
   async ask(method, path, body) {
     const headers = { 'Content-Type': 'application/json' };
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    else headers['X-Forwarded-For'] = `198.51.100.${people % 256}`;
     const response = await fetch(this.server.url + path, { method, headers, body: JSON.stringify(body) });
     const answer = await response.json();
     assert.equal(answer.status, 'success', `${method} ${path}: ${JSON.stringify(answer)}`);

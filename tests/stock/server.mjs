@@ -29,12 +29,14 @@ export class Server {
   #directory;
   #log = '';
   #webRoot;
+  #rateLimits;
 
   /** Starts a server with an empty database; `webRoot` is a directory to be served at `/`. */
-  static async start({ webRoot } = {}) {
+  static async start({ webRoot, rateLimits = 'off' } = {}) {
     const server = new Server();
     server.#directory = await mkdtemp(join(tmpdir(), 'duologue-stock-'));
     server.#webRoot = webRoot;
+    server.#rateLimits = rateLimits;
     try {
       for (let tries = 0; tries < 5; tries += 1) {
         server.address = someAddress();
@@ -90,7 +92,8 @@ export class Server {
       LISTEN: `${this.address.host}:${this.address.port}`,
       DATABASE_URL: `sqlite://${join(this.#directory, 'duologue.db')}`,
       JWT_SECRET: 'a secret of the tests with stock clients',
-      RATE_LIMITS: 'off',
+      RATE_LIMITS: this.#rateLimits,
+      FORWARDED_BY: '127.0.0.1', // each new person is at an address of their own
       ...(this.#webRoot && { WEB_ROOT: this.#webRoot }),
     };
     this.#log = '';
