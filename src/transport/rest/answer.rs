@@ -39,12 +39,8 @@ pub(super) fn paged(data: impl Serialize, pagination: impl Serialize) -> Respons
 fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/json");
-    headers.insert(header::CONTENT_TYPE, kind);
-    // Tokens and messages are nobody's to keep on the way.
-    let nowhere = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, nowhere);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
