@@ -82,7 +82,7 @@ pub(super) fn layers(
         .merge(polling)
         .layer(cors(gateway))
         .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(middleware::from_fn(cautious))
+        .layer(middleware::map_response(cautious))
 }
 
 fn nothing_there() -> Response {
@@ -96,19 +96,9 @@ fn panicked() -> Response {
 }
 
 /// What a browser is told of every answer: to take it for what it says it is, and to tell nobody
-/// where it was read; of what people said, to keep nothing.
-///
-/// Only a GET's answer is ever kept. The others are not told so, because Chromium does not read
-/// such an answer to its end unless the page does, and holds its connection until then: the guide's
-/// page reads none of its PUTs, and would soon have no connection left.
-async fn cautious(request: Request, next: Next) -> Response {
-    let may_be_kept = request.method() == Method::GET && request.uri().path().starts_with("/api/");
-    let mut response = next.run(request).await;
+/// where it was read.
+async fn cautious(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    if may_be_kept {
-        let nowhere = HeaderValue::from_static("no-store");
-        headers.insert(header::CACHE_CONTROL, nowhere);
-    }
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let nowhere = HeaderValue::from_static("no-referrer");
@@ -120,7 +110,14 @@ async fn cautious(request: Request, next: Next) -> Response {
 /// answer and not a reset.
 async fn whole_body(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     if http_body::Body::is_end_stream(request.body()) {
-        return next.run(request).await;
+        let may_be_kept = request.method() == Method::GET;
+        let is_personal = request.uri().path().starts_with("/api/");
+        let response = next.run(request).await;
+        return if may_be_kept && is_personal {
+            kept_nowhere(response)
+        } else {
+            response
+        };
     }
     let (parts, stream) = request.into_parts();
     match super::body::read(stream, &gateway.limits).await {
@@ -132,6 +129,18 @@ async fn whole_body(State(gateway): State<Gateway>, request: Request, next: Next
             response
         }
     }
+}
+
+/// Of what people said nobody keeps anything on the way.
+///
+/// Only a GET's answer would be kept. The others are not told so, because Chromium does not read
+/// such an answer to its end unless the page does, and holds its connection until then: the guide's
+/// page reads none of its PUTs, and would soon have no connection left.
+fn kept_nowhere(mut response: Response) -> Response {
+    let nowhere = HeaderValue::from_static("no-store");
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, nowhere);
+    response
 }
 
 fn cors(gateway: &Gateway) -> CorsLayer {
