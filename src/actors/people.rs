@@ -31,8 +31,14 @@ pub(crate) struct Person {
 impl Person {
     /// Whether a token that is sound counts.
     fn admits(&self, bearer: &Bearer) -> bool {
-        let ended = |id| self.ended.contains(&id);
-        !self.deleted && bearer.issued_at >= self.tokens_from && !bearer.sign_in.is_some_and(ended)
+        let sign_ins = self.ended.iter().copied().map(Revocation::SignIn);
+        let mut revocations = sign_ins.chain([Revocation::Before(self.tokens_from)]);
+        !self.deleted && !revocations.any(|revocation| revocation.ends(bearer))
+    }
+
+    /// When they were last here, as others are shown it.
+    pub(crate) fn shown_last_seen(&self) -> Option<Timestamp> {
+        self.last_seen_at.filter(|_| !self.deleted)
     }
 
     fn revoke(&mut self, revocation: Revocation) {

@@ -1,6 +1,6 @@
 //! What a token says that counts, and what makes it count no more. Pure.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entities::ids::{SignInId, UserId};
 
@@ -45,6 +45,14 @@ impl Bearer {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.until < now()
+    }
+
+    /// When that will be, if it is not too far away: with the end of its last second.
+    #[must_use]
+    pub fn end(&self) -> Option<Instant> {
+        let end = Duration::from_secs(u64::try_from(self.until).ok()?.checked_add(1)?);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        Instant::now().checked_add(end.saturating_sub(since))
     }
 }
 

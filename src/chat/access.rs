@@ -4,7 +4,7 @@
 //! opens meanwhile asks again when everybody can see it (see [`Chat::open_session`]), so none is
 //! overlooked.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use entities::ids::{ConversationId, SignInId, UserId};
 
@@ -79,14 +79,18 @@ impl Chat {
 
     /// Notes the sign-in, and issues its tokens.
     async fn signed_in(&self, account: Account, refresh: bool) -> Result<SignedIn, ChatError> {
-        let now = seconds();
-        let over = self.0.tokens.all_over(now).saturating_mul(1_000);
         let store = &self.0.neighbours.store;
-        let sign_in = store.sign_in(account.id, wall_clock(), over).await?;
+        let sign_in = store.sign_in(account.id, wall_clock(), self.all_over());
+        let sign_in = sign_in.await?;
         let person = Person::from(account);
         let tokens = self.issue(&person, sign_in, refresh.then_some(0))?;
         let user = self.own_view(&person);
         Ok(SignedIn { user, tokens })
+    }
+
+    /// When all that is issued now has ended, in milliseconds since the epoch.
+    fn all_over(&self) -> i64 {
+        self.0.tokens.all_over(seconds()).saturating_mul(1_000)
     }
 
     /// A token for `person`, and a refresh token of this generation.
@@ -125,8 +129,7 @@ impl Chat {
         if person.deleted || renewal.iat < person.tokens_from {
             return Err(refused());
         }
-        let (now, over) = (wall_clock(), self.0.tokens.all_over(seconds()));
-        let over = over.saturating_mul(1_000);
+        let (now, over) = (wall_clock(), self.all_over());
         let store = &neighbours.store;
         if store.renew_sign_in(id, generation, now, over).await? {
             return self.issue(&person, id, Some(generation + 1));
@@ -161,7 +164,8 @@ impl Chat {
         self.to_the_end(async move {
             let store = &chat.0.neighbours.store;
             store.end_sign_in(user, sign_in, wall_clock()).await?;
-            chat.revoke(user, Revocation::SignIn(sign_in)).await
+            chat.revoke(user, Revocation::SignIn(sign_in));
+            Ok(())
         })
         .await
     }
@@ -176,7 +180,8 @@ impl Chat {
         self.to_the_end(async move {
             let from = seconds().saturating_add(1);
             chat.0.neighbours.store.end_tokens(user, from).await?;
-            chat.revoke(user, Revocation::Before(from)).await
+            chat.revoke(user, Revocation::Before(from));
+            Ok(())
         })
         .await
     }
@@ -199,7 +204,8 @@ impl Chat {
         self.to_the_end(async move {
             let store = &chat.0.neighbours.store;
             store.change_password(user, hash, from).await?;
-            chat.revoke(user, Revocation::Before(from)).await
+            chat.revoke(user, Revocation::Before(from));
+            Ok(())
         })
         .await?;
         account.tokens_from = from;
@@ -218,7 +224,7 @@ impl Chat {
         self.to_the_end(async move {
             let store = &chat.0.neighbours.store;
             store.erase(user, wall_clock()).await?;
-            chat.revoke(user, Revocation::Account).await?;
+            chat.revoke(user, Revocation::Account);
             for conversation in store.conversations_of(user).await? {
                 chat.tell_renamed(conversation, user);
             }
@@ -235,13 +241,12 @@ impl Chat {
     }
 
     /// In memory and to the sockets, those without a client included.
-    async fn revoke(&self, user: UserId, revocation: Revocation) -> Result<(), ChatError> {
+    fn revoke(&self, user: UserId, revocation: Revocation) {
         let neighbours = &self.0.neighbours;
         neighbours.people.revoke(user, revocation);
         for session in neighbours.directory.sessions(user) {
             tell(&session, SessionMsg::Revoked(revocation));
         }
-        Ok(())
     }
 }
 
@@ -253,10 +258,7 @@ fn is_repeated(living: &SignIn, generation: i64, now: i64) -> bool {
 
 /// The time of the wall clock, in seconds since the epoch: what tokens count in.
 fn seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
+    wall_clock() / 1_000
 }
 
 #[cfg(test)]

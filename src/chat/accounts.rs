@@ -111,7 +111,7 @@ impl Chat {
             name: person.name.to_string(),
             email: None,
             status: self.0.neighbours.directory.status(person.id),
-            last_seen_at: person.last_seen_at.filter(|_| !person.deleted),
+            last_seen_at: person.shown_last_seen(),
         }
     }
 

@@ -152,7 +152,7 @@ impl Chat {
             id: person.id,
             name: person.name.to_string(),
             status: self.0.neighbours.directory.status(person.id),
-            last_seen_at: person.last_seen_at.filter(|_| !person.deleted),
+            last_seen_at: person.shown_last_seen(),
             last_read_seq: marks.read,
             last_delivered_seq: marks.delivered,
         }

@@ -27,14 +27,13 @@ use crate::actors::conversation::ConversationMsg;
 use crate::actors::people::Person;
 use crate::actors::supervisor::SupervisorMsg;
 use crate::actors::{Ask, Neighbours, Permit};
-use crate::auth::{Passwords, Tokens};
+use crate::auth::{Bearer, Passwords, Tokens};
 use crate::config::Switch;
 use crate::error::ChatError;
 use crate::wire::reply::Sent;
 
 pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
-pub use crate::auth::Bearer;
 pub use messages::NotBegun;
 pub use quotas::SocketPlace;
 pub use sessions::{Comeback, Session};

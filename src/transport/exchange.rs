@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -13,7 +13,7 @@ use super::Gateway;
 use super::connection::{Frame, Output, Why};
 use super::dispatch::{Answer, begin};
 use super::pipeline::Pipeline;
-use crate::chat::{Bearer, Ending, Session};
+use crate::chat::{Ending, Session};
 use crate::error::ChatError;
 use crate::wire::command::Command;
 use crate::wire::event::Event;
@@ -59,7 +59,7 @@ impl<D: Dialect> Exchange<D> {
     pub(super) fn new(gateway: Gateway, session: Session) -> Self {
         Self {
             pipeline: Pipeline::default(),
-            until: end_of(session.caller().bearer()),
+            until: session.caller().bearer().end(),
             session: Arc::new(session),
             answered: VecDeque::new(),
             bytes: 0,
@@ -173,13 +173,6 @@ impl<D: Dialect> Exchange<D> {
             drop(next(&mut self.pipeline, &self.gateway, &self.session).await);
         }
     }
-}
-
-/// When a token is over: with the end of the last second in which it counts.
-fn end_of(bearer: &Bearer) -> Option<Instant> {
-    let end = Duration::from_secs(u64::try_from(bearer.until).ok()?.checked_add(1)?);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Instant::now().checked_add(end.saturating_sub(since))
 }
 
 /// The next answer of `pipeline`, whose commands are carried out for `session`.
