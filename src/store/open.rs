@@ -207,12 +207,17 @@ pub(super) fn is_recent_enough(version: &str) -> bool {
 
 /// The first step in the database that this binary does not know.
 async fn unknown_migration(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
-    let known = Migrator::migrations();
     let applied = Migrator::get_migration_models(db).await?;
-    Ok(applied
-        .into_iter()
-        .map(|applied| applied.version)
-        .find(|applied| !known.iter().any(|known| known.name() == applied)))
+    Ok(first_unknown(
+        applied.into_iter().map(|applied| applied.version),
+    ))
+}
+
+/// The first of the steps `applied` that this binary does not know.
+pub(super) fn first_unknown(applied: impl IntoIterator<Item = String>) -> Option<String> {
+    let known = Migrator::migrations();
+    let is_unknown = |applied: &String| !known.iter().any(|known| known.name() == applied);
+    applied.into_iter().find(is_unknown)
 }
 
 /// One connection, the only one that writes and the only one that moves the log into the

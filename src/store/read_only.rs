@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 
 use super::{
     OpenError, StoreOptions,
-    open::{reader_options, refuse_lost},
+    open::{first_unknown, reader_options, refuse_lost},
 };
 
 /// A database that is only read: it is not made, not migrated, and may be a running server's.
@@ -58,16 +58,12 @@ impl ReadOnly {
     pub(super) async fn is_of_this_version(&self) -> Result<(), OpenError> {
         let applied = self.texts("SELECT version FROM seaql_migrations").await;
         let applied = applied.map_err(|cause| OpenError::of(&self.path, cause))?;
-        let known: Vec<_> = Migrator::migrations();
-        let path = || self.path.clone();
-        let is_known = |applied: &&String| known.iter().any(|known| known.name() == *applied);
-        if let Some(unknown) = applied.iter().find(|applied| !is_known(applied)) {
-            let (path, migration) = (path(), unknown.clone());
-            return Err(OpenError::Newer { path, migration });
-        }
-        match applied.len() < known.len() {
-            true => Err(OpenError::Older { path: path() }),
-            false => Ok(()),
+        let is_older = applied.len() < Migrator::migrations().len();
+        let path = self.path.clone();
+        match first_unknown(applied) {
+            Some(migration) => Err(OpenError::Newer { path, migration }),
+            None if is_older => Err(OpenError::Older { path }),
+            None => Ok(()),
         }
     }
 
