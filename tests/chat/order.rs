@@ -156,13 +156,7 @@ async fn beyond_what_it_admits_the_server_says_503_at_once_and_loses_nothing() {
     let (mut stored, mut refused) = (Vec::new(), 0);
     within("a 503", async {
         while refused == 0 {
-            let wave: Vec<_> = (0..64)
-                .map(|_| {
-                    let ana = ana.clone();
-                    tokio::spawn(async move { ana.post_message(chat, "hi").await })
-                })
-                .collect();
-            for answer in wave {
+            for answer in ana.post_at_once(chat, 64) {
                 let answer = answer.await.expect("an answer");
                 if answer.status == 201 {
                     stored.push(number(&answer.created()["seq"]));

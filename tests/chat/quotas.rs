@@ -233,13 +233,7 @@ async fn so_many_requests_of_one_person_and_no_more() {
     let chat = ana.chat_with(&ben).await;
     let refused = within("a 429", async {
         loop {
-            let wave: Vec<_> = (0..64)
-                .map(|_| {
-                    let ana = ana.clone();
-                    tokio::spawn(async move { ana.post_message(chat, "hi").await })
-                })
-                .collect();
-            for answer in wave {
+            for answer in ana.post_at_once(chat, 64) {
                 let answer = answer.await.expect("an answer");
                 if answer.status != 201 {
                     return answer;

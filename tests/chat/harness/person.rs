@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::harness::answer::{Answer, number};
 use crate::harness::arrival::Transport;
@@ -88,6 +89,15 @@ impl Person {
     pub(crate) async fn post_message(&self, chat: i64, content: &str) -> Answer {
         let body = json!({"conversation_id": chat, "content": content, "type": "text"});
         self.post("/api/messages/send", body).await
+    }
+
+    /// Asks for so many messages at the same moment: the answers to come.
+    pub(crate) fn post_at_once(&self, chat: i64, count: usize) -> Vec<JoinHandle<Answer>> {
+        let post = |_| {
+            let person = self.clone();
+            tokio::spawn(async move { person.post_message(chat, "hi").await })
+        };
+        (0..count).map(post).collect()
     }
 
     /// Asks to send a message under a `client_message_id`.
