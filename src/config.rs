@@ -179,7 +179,8 @@ pub struct Limits {
     pub takeover_delay: Duration,
     /// Sessions of one person that wait for their client; the oldest is forgotten first.
     pub detached_max: usize,
-    /// How long what is written to a socket at once may take to leave.
+    /// How long what is written to a socket in one turn, all of it, may take to leave: about 64 KiB
+    /// at most.
     pub write_timeout: Duration,
     /// How long a new socket may take to authenticate.
     pub authenticate_timeout: Duration,
@@ -220,6 +221,11 @@ pub struct Limits {
     pub reader_wait: Duration,
     /// How long a drain may take before what is left is cut off.
     pub drain_time: Duration,
+    /// Over how much of that time sockets are closed one after the other at most, so that their
+    /// clients do not come back all at once.
+    pub drain_spread: Duration,
+    /// Where there are few sockets it takes less: so many go in a second.
+    pub drain_rate: u32,
 }
 
 /// How much one person or one address may have: beyond it 429, where nothing else is said. Each
@@ -316,6 +322,8 @@ impl Default for Limits {
             readers_max: 4,
             reader_wait: seconds(5),
             drain_time: seconds(7),
+            drain_spread: seconds(3),
+            drain_rate: 2_000,
         }
     }
 }

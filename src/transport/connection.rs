@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Life;
@@ -103,6 +103,10 @@ pub(super) trait Carrier: Send {
 
     /// Whether what is fed would leave now. (Long polling waits for the peer to ask.)
     fn is_writable(&self) -> bool;
+
+    /// Whether it can go on for a while when the server drains. (Polls take new connections, and
+    /// then there are none.)
+    fn can_stay(&self) -> bool;
 
     /// Takes a frame to be written.
     fn feed(&mut self, frame: Frame) -> impl Future<Output = Result<(), End>> + Send;
@@ -233,12 +237,13 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
     async fn serve(&mut self) -> Result<End, End> {
         // Of its own, so that connections do not meet at one lock in every turn.
         let draining = self.life.draining.child_token();
-        let mut stop = pin!(draining.cancelled());
+        let mut drained = pin!(draining.cancelled());
+        let mut leaving: Option<Instant> = None;
         let mut alarm = pin!(sleep_until(self.heartbeat.due().into()));
         loop {
             let turn = Instant::now();
-            let more = self.write().await?;
-            let stopping = draining.is_cancelled();
+            let more = self.write(turn).await?;
+            let stopping = leaving.is_some_and(|at| at <= turn);
             if stopping && self.handler.is_idle() {
                 return Ok(End::Refused(Why::RESTART));
             }
@@ -246,12 +251,12 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             let reading = !stopping && self.handler.has_room();
             // Whoever is not read cannot answer a ping, unless it is they who do not read.
             let is_heard = reading || !self.carrier.is_writable();
-            let due = self.heartbeat.due();
-            let due = self
-                .handler
-                .until()
-                .map_or(due, |until| until.min(due))
-                .into();
+            let ends = [self.handler.until(), leaving.filter(|_| !stopping)];
+            let due = ends
+                .into_iter()
+                .flatten()
+                .fold(self.heartbeat.due(), Instant::min);
+            let due = due.into();
             // It may ring too early, which costs a turn; to set it costs more, and what is due moves
             // with every ping and pong.
             if alarm.is_elapsed() || due < alarm.deadline() {
@@ -262,7 +267,7 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
                 () = self.handler.ready() => {}
                 incoming = self.carrier.receive(reading) => self.received(incoming?)?,
                 () = &mut alarm => {}
-                () = &mut stop, if !stopping => {}
+                () = &mut drained, if leaving.is_none() => leaving = Some(self.leaves()),
                 () = std::future::ready(()), if more => {}
             }
             if !is_heard {
@@ -270,6 +275,13 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             }
             self.beat().await?;
         }
+    }
+
+    /// When this socket goes, now that the server drains.
+    fn leaves(&self) -> Instant {
+        let stays = self.carrier.can_stay();
+        let stay = stays.then(|| self.life.stay(&self.limits));
+        Instant::now() + stay.unwrap_or_default()
     }
 
     fn received(&mut self, incoming: Incoming) -> Result<(), End> {
@@ -290,9 +302,10 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
     }
 
     /// Writes what is ready, many frames with one flush; whether there may be more. Reading has
-    /// its turn in between, however much there is to write.
-    async fn write(&mut self) -> Result<bool, End> {
-        let mut more = false;
+    /// its turn in between, however much there is to write. All of it has one deadline: who takes
+    /// a frame now and then is as good as deaf.
+    async fn write(&mut self, turn: Instant) -> Result<bool, End> {
+        let (mut more, deadline) = (false, turn + self.limits.write_timeout);
         if self.carrier.is_writable() {
             let mut output = std::mem::take(&mut self.output);
             self.handler.take(&mut output);
@@ -302,10 +315,10 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             more = std::mem::take(&mut output.more);
             for frame in output.frames.drain(..) {
                 let feed = self.carrier.feed(frame);
-                more |= unless_stuck(feed, &mut self.handler, &self.limits).await?;
+                more |= unless_stuck(feed, &mut self.handler, deadline).await?;
             }
             let flush = self.carrier.flush();
-            more |= unless_stuck(flush, &mut self.handler, &self.limits).await?;
+            more |= unless_stuck(flush, &mut self.handler, deadline).await?;
             self.output = output;
         }
         match self.handler.over() {
@@ -319,27 +332,28 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             Beat::Rest => Ok(()),
             Beat::Dead => Err(End::Silent),
             Beat::Ping(number) => {
+                let deadline = Instant::now() + self.limits.write_timeout;
                 let ping = self.carrier.ping(number);
-                unless_stuck(ping, &mut self.handler, &self.limits).await?;
+                unless_stuck(ping, &mut self.handler, deadline).await?;
                 Ok(())
             }
         }
     }
 }
 
-/// Waits for a write, but not for one that makes no progress, nor when the connection is over
-/// meanwhile. Whether it took time, in which something new to say may have come and be overheard.
+/// Waits for a write, but not beyond the deadline, nor when the connection is over meanwhile.
+/// Whether it took time, in which something new to say may have come and be overheard.
 async fn unless_stuck<H: Handler>(
     write: impl Future<Output = Result<(), End>>,
     handler: &mut H,
-    limits: &Limits,
+    deadline: Instant,
 ) -> Result<bool, End> {
     tokio::pin!(write);
     // Nearly every write is done at once and needs no clock.
     if let Some(done) = (&mut write).now_or_never() {
         return done.map(|()| false);
     }
-    let deadline = sleep(limits.write_timeout);
+    let deadline = sleep_until(deadline.into());
     tokio::pin!(deadline);
     loop {
         tokio::select! {
@@ -352,3 +366,7 @@ async fn unless_stuck<H: Handler>(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

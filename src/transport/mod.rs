@@ -36,6 +36,8 @@ mod heartbeat;
 
 mod turnstile;
 
+mod departure;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -41,6 +41,7 @@ mod conversations;
 mod crash;
 mod delivered;
 mod disk;
+mod drain;
 mod durable;
 mod engineio;
 mod frames;

@@ -243,6 +243,10 @@ impl Carrier for Link {
         self.socket.is_some() || self.poll.is_some()
     }
 
+    fn can_stay(&self) -> bool {
+        self.socket.is_some()
+    }
+
     async fn feed(&mut self, frame: Frame) -> Result<(), End> {
         self.unsent.push(frame);
         Ok(())

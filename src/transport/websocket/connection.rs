@@ -44,6 +44,10 @@ impl Carrier for PlainSocket {
         true
     }
 
+    fn can_stay(&self) -> bool {
+        true
+    }
+
     async fn feed(&mut self, frame: Frame) -> Result<(), End> {
         self.frames.feed(frame).await
     }

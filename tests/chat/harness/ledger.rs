@@ -33,10 +33,14 @@ impl Tally {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
     /// Waits until `count` sends are acknowledged.
     pub(crate) async fn reaches(&self, count: usize) {
         until(format!("{count} acknowledged sends"), async || {
-            (self.0.load(Ordering::SeqCst) >= count).then_some(())
+            (self.count() >= count).then_some(())
         })
         .await;
     }
