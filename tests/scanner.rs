@@ -15,6 +15,10 @@ const EXPECTED: Message<'_> = Message {
     client_message_id: b"a-00000001",
 };
 
+fn failure(id: Option<u64>, code: &[u8]) -> Frame<'_> {
+    Frame::Failure { id, code }
+}
+
 #[test]
 fn an_event_is_read_in_any_order_of_keys_and_with_white_space() {
     let compact = r#"{"event":"new_message","data":{"message":{"id":12,"conversation_id":5,"seq":3,"sender_id":7,"sender_name":"x","content":"a \"seq\":9} {","type":"text","client_message_id":"a-00000001","is_read":false,"created_at":"x"},"conversation_id":5}}"#;
@@ -38,10 +42,10 @@ fn replies_answers_failures_and_other_events_are_told_apart() {
     let answer = format!(r#"{{"status":"success","data":{data}}}"#);
     assert_eq!(scan::answer(answer.as_bytes()), Some(EXPECTED));
     let refused = br#"{"reply":41,"status":"error","code":"rate_limited","message":"Too fast."}"#;
-    assert_eq!(scan::frame(refused), Frame::Failure);
+    assert_eq!(scan::frame(refused), failure(Some(41), b"rate_limited"));
     assert_eq!(
         scan::frame(br#"{"event":"error","data":{"code":"x","message":"y"}}"#),
-        Frame::Failure
+        failure(None, b"x")
     );
     assert_eq!(
         scan::frame(br#"{"event":"messages_read","data":{"last_read_seq":3}}"#),
@@ -85,14 +89,14 @@ fn the_packets_of_socketio_are_told_apart() {
         ),
         (
             r#"42["error",{"code":"x","message":"new_message"}]"#,
-            Frame::Failure,
+            failure(None, b"x"),
         ),
         (
             r#"437[{"status":"error","code":"conflict","message":"No."}]"#,
-            Frame::Failure,
+            failure(Some(7), b"conflict"),
         ),
-        ("437[]", Frame::Failure),
-        (r#"44{"message":"No."}"#, Frame::Failure),
+        ("437[]", failure(Some(7), b"")),
+        (r#"44{"message":"No."}"#, failure(None, b"")),
     ];
     for (text, frame) in table {
         assert_eq!(scan::packet(text.as_bytes()), *frame, "{text}");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
-use crate::args_scale::{History, Idle, Restart, Storm};
+use crate::args_scale::{Deaf, History, Idle, Restart, Storm};
 use crate::sends::args::{Hot, Many, Overload, Rate, Typing};
 use crate::sends::floors::echo::ARGUMENT as ECHO;
 
@@ -38,6 +38,8 @@ pub(crate) enum Mode {
     History(History),
     /// Many clients lose their connection at once, and come back with the stock client's timing.
     Storm(Storm),
+    /// Many people stop reading what they are told: what the others notice, and when those are gone.
+    Deaf(Deaf),
     /// A server with a large database is killed under load: how long until it serves again, and is all there?
     Restart(Restart),
     /// The server that stores nothing, which other modes start to compare with.

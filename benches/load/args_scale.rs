@@ -107,6 +107,75 @@ impl Way {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Deaf {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What is not read: a socket's events, or over REST the largest page of a history.
+    #[arg(long, value_enum, default_value_t = DeafTransports::All)]
+    transport: DeafTransports,
+    /// How many stop reading.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(20..=20_000))]
+    pub(crate) readers: u16,
+    /// Messages a second to those on sockets, of all together, of 4,000 bytes each.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) flood: u16,
+    /// People who are measured meanwhile.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) steady: u16,
+    /// Messages a second, of all of those together.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) rate: u16,
+    /// Bytes of content in each of theirs (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
+    /// Seconds of sending before, to compare with.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) calm: u64,
+    /// Seconds after which all must be gone.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) patience: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DeafTransports {
+    Rest,
+    Ws,
+    #[value(name = "socketio")]
+    SocketIo,
+    All,
+}
+
+/// What is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ears {
+    Rest,
+    Ws,
+    /// Over a WebSocket.
+    SocketIo,
+}
+
+impl Deaf {
+    pub(crate) fn kinds(&self) -> &'static [Ears] {
+        match self.transport {
+            DeafTransports::Rest => &[Ears::Rest],
+            DeafTransports::Ws => &[Ears::Ws],
+            DeafTransports::SocketIo => &[Ears::SocketIo],
+            DeafTransports::All => &[Ears::Rest, Ears::Ws, Ears::SocketIo],
+        }
+    }
+}
+
+impl Ears {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Ws => "ws",
+            Self::SocketIo => "socketio",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Restart {
     #[command(flatten)]
     pub(crate) common: Common,

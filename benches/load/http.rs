@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -16,6 +17,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_BUFFER_BYTES: usize = 4 * 1024;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const HEADERS_MAX: usize = 64;
+const NARROW_BUFFER_BYTES: u32 = 4 * 1024;
+/// What fits into an Ethernet frame.
+const NARROW_SEGMENT_BYTES: u32 = 1_460;
 
 /// The server under load.
 #[derive(Clone, Debug)]
@@ -23,6 +27,7 @@ pub(crate) struct Target {
     /// Host and port, as they stand in the `Host` header.
     pub(crate) host: String,
     address: SocketAddr,
+    narrow: bool,
 }
 
 impl Target {
@@ -30,6 +35,16 @@ impl Target {
         Self {
             host: address.to_string(),
             address,
+            narrow: false,
+        }
+    }
+
+    /// The same server over connections that hold little on their way. On one machine they hold megabytes, because
+    /// segments are of 64 KiB there.
+    pub(crate) fn narrow(self) -> Self {
+        Self {
+            narrow: true,
+            ..self
         }
     }
 
@@ -59,11 +74,12 @@ impl Target {
         Ok(Self {
             host: format!("{host}:{port}"),
             address,
+            narrow: false,
         })
     }
 
     pub(crate) async fn connect(&self) -> Result<TcpStream> {
-        let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await {
+        let stream = match timeout(CONNECT_TIMEOUT, self.dial()).await {
             Ok(connected) => {
                 connected.with_context(|| format!("cannot reach http://{}", self.host))?
             }
@@ -74,6 +90,19 @@ impl Target {
         };
         stream.set_nodelay(true).context("cannot set TCP_NODELAY")?;
         Ok(stream)
+    }
+
+    async fn dial(&self) -> std::io::Result<TcpStream> {
+        if !self.narrow {
+            return TcpStream::connect(self.address).await;
+        }
+        let socket = match self.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_recv_buffer_size(NARROW_BUFFER_BYTES)?;
+        SockRef::from(&socket).set_tcp_mss(NARROW_SEGMENT_BYTES)?;
+        socket.connect(self.address).await
     }
 }
 
@@ -102,12 +131,15 @@ impl Connection {
         })
     }
 
+    /// Writes a whole request at once, and does not read the answer.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<()> {
+        let written = self.stream.write_all(request).await;
+        written.context("the server closed a connection while a request was written")
+    }
+
     /// Writes a whole request at once and reads its answer.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
-        self.stream
-            .write_all(request)
-            .await
-            .context("the server closed a connection while a request was written")?;
+        self.ask(request).await?;
         let (mut filled, mut whole) = (0, None);
         loop {
             let read = self

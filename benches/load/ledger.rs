@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 
+use crate::bins::Bins;
 use crate::check::{Evidence, Record};
 use crate::message::{Cast, NUMBERS, Seat, Ticket};
 use crate::scan::Message;
 
 const LATENCY_MAX: Duration = Duration::from_secs(120);
-/// Acknowledgements are counted by the time in which they came.
-pub(crate) const BIN: Duration = Duration::from_millis(250);
 
 /// When to stop sending.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) first_number: u32,
     /// The answers are an echo's: they say that they came, and nothing else.
     pub(crate) echo: bool,
+    /// That the server has too much to do is an answer like others.
+    pub(crate) refusals: bool,
 }
 
 /// A message that was sent. Nanoseconds, since the start.
@@ -80,8 +81,8 @@ pub(crate) struct Ledger {
     /// Refused, or never made.
     lost: usize,
     last_ack: Duration,
-    /// How many were acknowledged in each [`BIN`] since the start.
-    pub(crate) bins: Vec<u32>,
+    /// How many were acknowledged, by the time since the start.
+    pub(crate) bins: Bins,
     /// What became of each message in the order of the answers, if that is asked for.
     pub(crate) trace: Option<Vec<Answered>>,
     /// Nanoseconds from a send to its acknowledgement.
@@ -105,7 +106,7 @@ impl Ledger {
             shown: Default::default(),
             lost: 0,
             last_ack: Duration::ZERO,
-            bins: Vec::new(),
+            bins: Bins::default(),
             trace: None,
             ack_latency: histogram()?,
             delivery_latency: histogram()?,
@@ -185,12 +186,13 @@ impl Ledger {
             .saturating_record((now.as_nanos() as u64).saturating_sub(sent));
         self.follow(sent, now, Fate::Acknowledged);
         self.last_ack = now;
-        let bin = (now.as_nanos() / BIN.as_nanos()) as usize;
-        if bin >= self.bins.len() {
-            self.bins.resize(bin + 1, 0);
-        }
-        self.bins[bin] += 1;
+        self.bins.count(now);
         Ok(())
+    }
+
+    /// Whether the server may refuse a send with this code, because it has too much to do.
+    pub(crate) fn takes(&self, code: &[u8]) -> bool {
+        self.plan.refusals && matches!(code, b"overloaded" | b"rate_limited")
     }
 
     /// `ticket` will have no acknowledgement.

@@ -7,6 +7,7 @@
 
 mod args;
 mod args_scale;
+mod deaf;
 mod history;
 mod idle;
 mod report;
@@ -17,9 +18,11 @@ mod table;
 
 mod archive;
 mod backoff;
+mod bins;
 mod bulk;
 mod comeback;
 mod dial;
+mod ears;
 mod engine;
 mod http;
 mod ledger;
@@ -109,6 +112,7 @@ async fn run(mode: &Mode) -> Result<()> {
         Mode::Idle(options) => idle::run(options).await,
         Mode::History(options) => history::run(options).await,
         Mode::Storm(options) => storm::run(options).await,
+        Mode::Deaf(options) => deaf::run(options).await,
         Mode::Restart(options) => restart::run(options).await,
         Mode::Echo => bail!("the echo has threads of its own"),
     }

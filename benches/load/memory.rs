@@ -1,6 +1,7 @@
 //! What a process holds in memory, and what the kernel holds for its sockets: read from `/proc`.
 
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 
 use anyhow::{Context, Result};
 
@@ -37,6 +38,17 @@ impl Memory {
 /// How many files a process has open; `None` when it is another user's.
 pub(crate) fn open_files(pid: u32) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}
+
+/// How many of them are sockets.
+pub(crate) fn open_sockets(pid: u32) -> Option<usize> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    // One that was closed meanwhile is none.
+    let is_socket = |file: io::Result<DirEntry>| {
+        let target = fs::read_link(file.ok()?.path()).ok()?;
+        target.to_str()?.starts_with("socket:").then_some(())
+    };
+    Some(files.filter_map(is_socket).count())
 }
 
 fn kib(text: &str, name: &str) -> Option<u64> {

@@ -27,8 +27,11 @@ pub(crate) enum Frame<'a> {
     },
     /// Any other event.
     Other,
-    /// An `error` event, or a reply that is not a success.
-    Failure,
+    /// An `error` event, or a reply that is not a success: with the `id` of its command, if it has one, and its code.
+    Failure {
+        id: Option<u64>,
+        code: &'a [u8],
+    },
     /// A ping of Engine.IO, which wants a pong.
     Ping,
     /// The server ends the connection by a packet.
@@ -41,11 +44,12 @@ pub(crate) enum Frame<'a> {
 pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
     let (mut event, mut reply, mut status): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
     let (mut data, mut inner) = (Message::default(), Message::default());
-    let mut on: &[u8] = b"";
+    let (mut on, mut code): (&[u8], &[u8]) = (b"", b"");
     let walked = walk(text, |depth, key, value| match (depth, key) {
         (1, b"event") => event = value,
         (1, b"reply") => reply = value,
         (1, b"status") => status = value,
+        (1 | 2, b"code") => code = value,
         (2, b"isTyping") => on = value,
         (2, _) => data.take(key, value),
         (3, _) => inner.take(key, value),
@@ -55,12 +59,15 @@ pub(crate) fn frame(text: &[u8]) -> Frame<'_> {
         (None, ..) => Frame::Unreadable,
         (_, b"new_message", _) => Frame::NewMessage(inner),
         (_, b"user_typing", _) => typing(on),
-        (_, b"error", _) => Frame::Failure,
+        (_, b"error", _) => Frame::Failure { id: None, code },
         (_, b"", b"success") if !reply.is_empty() => Frame::Reply {
             id: number(reply),
             message: data,
         },
-        (_, b"", _) if !reply.is_empty() => Frame::Failure,
+        (_, b"", _) if !reply.is_empty() => Frame::Failure {
+            id: Some(number(reply)),
+            code,
+        },
         (_, b"", _) => Frame::Unreadable,
         _ => Frame::Other,
     }
@@ -99,16 +106,21 @@ pub(crate) fn packet(text: &[u8]) -> Frame<'_> {
         b"1" | b"41" => Frame::Goodbye,
         [b'4', b'2', array @ ..] => event(array),
         [b'4', b'3', answer @ ..] => acknowledgement(answer),
-        [b'4', b'4', ..] => Frame::Failure,
+        [b'4', b'4', ..] => Frame::Failure {
+            id: None,
+            code: b"",
+        },
         _ => Frame::Unreadable,
     }
 }
 
 /// `["new_message",{"message":{…},…},…]`
 fn event(array: &[u8]) -> Frame<'_> {
-    let (mut message, mut on): (_, &[u8]) = (Message::default(), b"");
+    let mut message = Message::default();
+    let (mut on, mut code): (&[u8], &[u8]) = (b"", b"");
     let walked = walk(array, |depth, key, value| match (depth, key) {
         (2, b"isTyping") => on = value,
+        (2, b"code") => code = value,
         (3, _) => message.take(key, value),
         _ => {}
     });
@@ -116,7 +128,7 @@ fn event(array: &[u8]) -> Frame<'_> {
         None => Frame::Unreadable,
         Some(b"new_message") => Frame::NewMessage(message),
         Some(b"user_typing") => typing(on),
-        Some(b"error") => Frame::Failure,
+        Some(b"error") => Frame::Failure { id: None, code },
         Some(_) => Frame::Other,
     }
 }
@@ -125,9 +137,11 @@ fn event(array: &[u8]) -> Frame<'_> {
 fn acknowledgement(text: &[u8]) -> Frame<'_> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let (id, array) = text.split_at(digits);
-    let (mut status, mut message): (&[u8], _) = (b"", Message::default());
+    let mut message = Message::default();
+    let (mut status, mut code): (&[u8], &[u8]) = (b"", b"");
     let walked = walk(array, |depth, key, value| match (depth, key) {
         (2, b"status") => status = value,
+        (2, b"code") => code = value,
         (3, _) => message.take(key, value),
         _ => {}
     });
@@ -137,7 +151,10 @@ fn acknowledgement(text: &[u8]) -> Frame<'_> {
             id: number(id),
             message,
         },
-        _ => Frame::Failure,
+        _ => Frame::Failure {
+            id: Some(number(id)),
+            code,
+        },
     }
 }
 

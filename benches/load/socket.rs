@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message as Frame, Utf8Bytes};
 
 use crate::dial::{self, Dialect, Socket};
 use crate::http::{Target, refusal};
-use crate::ledger::Ledger;
+use crate::ledger::{Fate, Ledger};
 use crate::message::{Cast, Seat, Template, Ticket};
 use crate::people::Couple;
 use crate::scan;
@@ -294,25 +294,30 @@ impl Listener for Ledger {
     fn told(&mut self, seat: Seat, frame: scan::Frame<'_>, text: &[u8]) -> Result<()> {
         match frame {
             scan::Frame::NewMessage(message) => self.shown(seat, &message),
-            scan::Frame::Reply { id, message } => {
-                let number = Cast::number_of(id);
-                let number = number.with_context(|| {
-                    format!("the server answered command {id}, which was never sent")
-                })?;
-                self.acknowledged(Ticket { seat, number }, &message)
+            scan::Frame::Reply { id, message } => self.acknowledged(ticket(seat, id)?, &message),
+            scan::Frame::Failure { id: Some(id), code } if self.takes(code) => {
+                self.lost(ticket(seat, id)?, Fate::Refused)
             }
             scan::Frame::Typing { .. } | scan::Frame::Other | scan::Frame::Ping => Ok(()),
-            scan::Frame::Failure | scan::Frame::Goodbye | scan::Frame::Unreadable => {
+            scan::Frame::Failure { .. } | scan::Frame::Goodbye | scan::Frame::Unreadable => {
                 Err(complaint(frame, text))
             }
         }
     }
 }
 
+/// The send that the server answers.
+fn ticket(seat: Seat, id: u64) -> Result<Ticket> {
+    let number = Cast::number_of(id);
+    let number = number
+        .with_context(|| format!("the server answered command {id}, which was never sent"))?;
+    Ok(Ticket { seat, number })
+}
+
 /// What is wrong with a frame that nobody wants to get.
 pub(crate) fn complaint(frame: scan::Frame<'_>, text: &[u8]) -> anyhow::Error {
     match frame {
-        scan::Frame::Failure => anyhow!("the server refused a command: {}", refusal(text)),
+        scan::Frame::Failure { .. } => anyhow!("the server refused a command: {}", refusal(text)),
         scan::Frame::Goodbye => anyhow!("the server closed a socket in the middle"),
         _ => anyhow!(
             "the server sent a frame that is not of the contract: {}",

@@ -49,10 +49,7 @@ pub(crate) struct Rate {
 #[derive(Debug, Args)]
 pub(crate) struct Overload {
     #[command(flatten)]
-    pub(crate) common: Common,
-    /// Bytes of content in each message (ASCII).
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
-    pub(crate) size: u16,
+    pub(crate) sending: Sending,
     /// How many conversations, each of two people of its own.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub(crate) conversations: u16,
@@ -62,7 +59,7 @@ pub(crate) struct Overload {
     /// How long twice as many are sent.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
-    /// HTTP connections at most, each with one send under way.
+    /// Over REST, HTTP connections at most, each with one send under way.
     #[arg(long, default_value_t = 18_000, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) connections: u16,
 }
@@ -70,10 +67,7 @@ pub(crate) struct Overload {
 #[derive(Debug, Args)]
 pub(crate) struct Typing {
     #[command(flatten)]
-    pub(crate) common: Common,
-    /// How the key presses are told; they are heard over /ws, or over Socket.IO when that tells.
-    #[arg(long, value_enum, default_value_t = Transports::All)]
-    transport: Transports,
+    pub(crate) measuring: Measuring,
     /// How many conversations, in each of which one of two people types.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=9_000))]
     pub(crate) conversations: u16,
@@ -88,17 +82,14 @@ pub(crate) struct Typing {
     pub(crate) keys_per_second: u8,
 }
 
-/// What every mode that sends takes.
+/// What every mode takes that people do something in.
 #[derive(Debug, Args)]
-pub(crate) struct Sending {
+pub(crate) struct Measuring {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// How the messages are sent; they are received over /ws, or over Socket.IO when that sends.
+    /// How people say what they do; they hear of each other over /ws, or over Socket.IO when that says it.
     #[arg(long, value_enum, default_value_t = Transports::All)]
     transport: Transports,
-    /// Bytes of content in each message (ASCII).
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
-    pub(crate) size: u16,
     /// Measure this server too, in turn with the first, and print the ratio of each figure.
     #[arg(long, value_name = "URL")]
     pub(crate) vs: Option<String>,
@@ -111,6 +102,16 @@ pub(crate) struct Sending {
     /// Draw the latencies, and the throughput over time, into this file (SVG).
     #[arg(long, value_name = "FILE", value_parser = writable)]
     pub(crate) plot: Option<PathBuf>,
+}
+
+/// What every mode that sends messages takes.
+#[derive(Debug, Args)]
+pub(crate) struct Sending {
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+    /// Bytes of content in each message (ASCII).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(10..=4000))]
+    pub(crate) size: u16,
 }
 
 /// A new send when an answer comes.
@@ -151,13 +152,7 @@ enum Transports {
     All,
 }
 
-impl Sending {
-    pub(crate) fn transports(&self) -> &'static [Transport] {
-        self.transport.each()
-    }
-}
-
-impl Typing {
+impl Measuring {
     pub(crate) fn transports(&self) -> &'static [Transport] {
         self.transport.each()
     }

@@ -1,86 +1,83 @@
 //! All runs of an invocation: each transport, each server, over and over, and then the figures.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 
-use super::args::Sending;
-use super::figures;
-use super::floors::{Floors, Shape};
-use super::picture::Picture;
-use super::run::{self, Order, Outcome, Pace};
+use super::args::Measuring;
+use super::picture::{Curves, Picture, Titles};
 use super::stage::Stage;
 use super::strace;
 use crate::args::Transport;
-use crate::message::Seat;
-use crate::report::{Progress, Report};
-
-/// How long the server is watched by strace, which makes it several times slower.
-const STRACE_TIME: Duration = Duration::from_secs(2);
+use crate::report::{Metrics, Progress, Report};
 
 /// What all runs have in common.
 pub(super) struct Campaign<'a> {
-    pub(super) sending: &'a Sending,
+    pub(super) measuring: &'a Measuring,
     /// In words, for the heading.
     pub(super) shape: String,
     pub(super) remarks: &'static [&'static str],
     pub(super) conversations: usize,
-    pub(super) turns: Arc<[Seat]>,
-    pub(super) pace: Pace,
-    pub(super) floors: Wanted,
-    /// Fails when a run proves nothing, also if it was correct.
-    pub(super) sound: fn(&Outcome) -> Result<()>,
+    /// The servers have this core of the machine, and no other.
+    pub(super) core: Option<usize>,
 }
 
-/// Which floors are to be probed.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted {
-    None,
-    Disk,
-    /// The echoes with so many sends under way.
-    All {
-        in_flight: usize,
-    },
+/// What one run of a mode does to one server.
+pub(super) trait Mode {
+    /// What the picture shows.
+    const TITLES: Titles;
+    /// What `--syscalls` counts.
+    const CALLS: &'static str;
+
+    /// Before each round of runs, of which every transport and server has one.
+    async fn begin_round(&mut self, stage: &Stage) -> Result<()>;
+
+    /// Fails when what the server did was not correct, or the run proves nothing.
+    async fn run(
+        &mut self,
+        stage: &mut Stage,
+        transport: Transport,
+        progress: &Progress,
+    ) -> Result<(Metrics, Curves)>;
+
+    /// A short run under strace: the server's system calls, for each of what it did.
+    async fn calls(
+        &mut self,
+        stage: &mut Stage,
+        transport: Transport,
+        progress: &Progress,
+    ) -> Result<Option<f64>>;
 }
 
 impl Campaign<'_> {
     /// Measures, and prints the figures when every run was correct.
-    pub(super) async fn run(self) -> Result<()> {
-        let (sending, common) = (self.sending, &self.sending.common);
+    pub(super) async fn run<M: Mode>(self, mode: &mut M) -> Result<()> {
+        let (measuring, common) = (self.measuring, &self.measuring.common);
         let mut stages = self.stages().await?;
-        let transports = sending.transports();
+        let transports = measuring.transports();
         let names = transports.iter().map(|transport| transport.name());
         let mut report = Report::new(common, self.shape.clone(), names, self.remarks);
-        if let Some(url) = &sending.vs {
+        if let Some(url) = &measuring.vs {
             report = report.against(url);
         }
-        let mut picture = Picture::new(transports, sending.vs.is_some());
+        let mut picture = Picture::new(M::TITLES, transports, measuring.vs.is_some());
         let sides = stages.len();
         // Interleaved, so that a machine that slows down meanwhile slows all of them down.
         for run in 1..=common.runs {
-            let floors = self.probe(&stages[0]).await?;
+            mode.begin_round(&stages[0]).await?;
             for (at, &transport) in transports.iter().enumerate() {
                 for (side, stage) in stages.iter_mut().enumerate() {
                     let label =
                         format!("{} {run}/{}{}", transport.name(), common.runs, whose(side));
-                    let order = self.order(transport, self.pace.clone(), false);
-                    let outcome = run::run(stage, &order, &Progress::new(label)).await?;
-                    (self.sound)(&outcome)?;
-                    let mut figures = figures::of(&outcome);
-                    if let Some(floors) = &floors {
-                        let beside = floors.beside(transport, &figures);
-                        figures.extend(beside);
-                    }
+                    let (figures, curves) =
+                        mode.run(stage, transport, &Progress::new(label)).await?;
                     report.add(at * sides + side, figures);
-                    picture.add(at * sides + side, &outcome.ledger)?;
+                    picture.add(at * sides + side, &curves)?;
                 }
             }
         }
-        if sending.syscalls {
-            self.count_calls(&mut stages, &mut report).await?;
+        if measuring.syscalls {
+            self.count_calls(mode, &mut stages, &mut report).await?;
         }
-        if let Some(path) = &sending.plot {
+        if let Some(path) = &measuring.plot {
             picture.write(path)?;
         }
         report.print();
@@ -89,8 +86,8 @@ impl Campaign<'_> {
 
     /// The server, and the other one.
     async fn stages(&self) -> Result<Vec<Stage>> {
-        let (sending, common) = (self.sending, &self.sending.common);
-        if sending.syscalls {
+        let (measuring, common) = (self.measuring, &self.measuring.common);
+        if measuring.syscalls {
             strace::look_for().await?;
             let known = common.url.is_none() || common.pid.is_some();
             ensure!(
@@ -100,60 +97,37 @@ impl Campaign<'_> {
         }
         let mut stages = Vec::with_capacity(2);
         // The other first: it may not be there, and then nobody has waited.
-        if let Some(url) = &sending.vs {
-            stages.push(Stage::set(Some(url), sending.vs_pid, self.conversations).await?);
+        if let Some(url) = &measuring.vs {
+            let other = Stage::set(Some(url), measuring.vs_pid, self.conversations);
+            stages.push(other.await?);
         }
         let own = Stage::set(common.url.as_deref(), common.pid, self.conversations).await?;
         stages.insert(0, own);
+        if let Some(core) = self.core {
+            for stage in &mut stages {
+                stage.keep_on(core).await?;
+            }
+        }
         Ok(stages)
     }
 
-    fn order(&self, transport: Transport, pace: Pace, strace: bool) -> Order {
-        Order {
-            transport,
-            size: usize::from(self.sending.size),
-            turns: Arc::clone(&self.turns),
-            pace,
-            strace,
-            watched: false,
-        }
-    }
-
-    async fn probe(&self, stage: &Stage) -> Result<Option<Floors>> {
-        let in_flight = match self.floors {
-            Wanted::None => return Ok(None),
-            Wanted::Disk => return Floors::probe_disk().await.map(Some),
-            Wanted::All { in_flight } => in_flight,
-        };
-        let shape = Shape {
-            couples: &stage.couples,
-            turns: &self.turns,
-            size: usize::from(self.sending.size),
-            in_flight,
-        };
-        Floors::probe(&shape).await.map(Some)
-    }
-
     /// An extra run for each column whose process is known.
-    async fn count_calls(&self, stages: &mut [Stage], report: &mut Report) -> Result<()> {
+    async fn count_calls<M: Mode>(
+        &self,
+        mode: &mut M,
+        stages: &mut [Stage],
+        report: &mut Report,
+    ) -> Result<()> {
         let sides = stages.len();
-        let pace = self.pace.shortened(STRACE_TIME);
-        for (at, &transport) in self.sending.transports().iter().enumerate() {
+        for (at, &transport) in self.measuring.transports().iter().enumerate() {
             for (side, stage) in stages.iter_mut().enumerate() {
                 if !stage.is_known() {
                     continue;
                 }
                 let progress =
                     Progress::new(format!("{} under strace{}", transport.name(), whose(side)));
-                let order = self.order(transport, pace.clone(), true);
-                let outcome = run::run(stage, &order, &progress).await?;
-                let calls = outcome
-                    .calls
-                    .map(|calls| calls as f64 / outcome.acked as f64);
-                report.add(
-                    at * sides + side,
-                    vec![("server system calls/message", calls)],
-                );
+                let calls = mode.calls(stage, transport, &progress).await?;
+                report.add(at * sides + side, vec![(M::CALLS, calls)]);
             }
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::args::{Closed, Hot, Many, Sending};
-use super::campaign::{Campaign, Wanted};
+use super::campaign::Campaign;
+use super::loops::{Loop, Wanted};
 use super::run::Pace;
 use super::turns;
 use crate::files;
@@ -51,24 +52,29 @@ async fn run(
         Limit::Time(time) => format!("{} s", time.as_secs()),
     };
     let campaign = Campaign {
-        sending,
+        measuring: &sending.measuring,
         shape: format!(
             "{shape}, {in_flight} under way in a closed loop, {} bytes of content, {length}",
             sending.size
         ),
         remarks: REMARKS,
         conversations,
+        core: None,
+    };
+    let mut mode = Loop {
+        size: sending.size.into(),
         turns,
         pace: Pace::Closed {
             in_flight,
             limit: closed.limit(),
         },
-        floors: if closed.no_floors {
+        wanted: if closed.no_floors {
             Wanted::None
         } else {
             Wanted::All { in_flight }
         },
+        floors: None,
         sound: |_| Ok(()),
     };
-    campaign.run().await
+    campaign.run(&mut mode).await
 }

@@ -11,7 +11,9 @@ use futures_util::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
 use tokio_tungstenite::tungstenite::Bytes;
 
+use super::picture::Curves;
 use crate::args::Transport;
+use crate::bins::Bins;
 use crate::http::Target;
 use crate::message::Seat;
 use crate::people::Couple;
@@ -215,6 +217,7 @@ pub(super) struct Heard {
     /// Of each seat, in the order of arrival.
     changes: Vec<Vec<bool>>,
     count: usize,
+    bins: Bins,
     latency: Histogram<u64>,
 }
 
@@ -225,6 +228,7 @@ impl Heard {
             plan,
             started,
             count: 0,
+            bins: Bins::default(),
             latency: Histogram::new(3)?,
         })
     }
@@ -235,6 +239,13 @@ impl Heard {
 
     fn all(&self) -> bool {
         self.count >= 2 * self.plan.conversations * self.plan.bursts
+    }
+
+    pub(super) fn curves(&self) -> Curves {
+        Curves {
+            latencies: vec![self.latency.clone()],
+            throughput: self.bins.rates(),
+        }
     }
 
     pub(super) fn latencies(&self) -> Metrics {
@@ -272,13 +283,17 @@ impl Listener for Heard {
                 } else {
                     self.plan.stops(conversation, burst)
                 };
-                let late = self.started.elapsed().saturating_sub(due);
+                let now = self.started.elapsed();
+                self.bins.count(now);
+                let late = now.saturating_sub(due);
                 self.latency.record(late.as_nanos() as u64)?;
                 Ok(())
             }
             Frame::NewMessage(_) => bail!("the server told a message that was never sent"),
             Frame::Reply { .. } | Frame::Other | Frame::Ping => Ok(()),
-            Frame::Failure | Frame::Goodbye | Frame::Unreadable => Err(complaint(frame, text)),
+            Frame::Failure { .. } | Frame::Goodbye | Frame::Unreadable => {
+                Err(complaint(frame, text))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod cores;
 mod cost;
 mod figures;
 mod keys;
+mod loops;
 mod memory;
 mod picture;
 mod run;

@@ -1,19 +1,24 @@
 //! Mode `overload`: twice as many sends as the server can serve, each at its own time, and what becomes of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 
 use super::args::Overload;
+use super::campaign::{Campaign, Mode};
 use super::cores;
+use super::loops::STRACE_TIME;
+use super::picture::{Curves, Titles};
 use super::run::{self, Order, Outcome, Pace};
 use super::stage::Stage;
 use super::turns;
 use crate::args::Transport;
 use crate::files;
 use crate::ledger::{Answered, Fate, Limit};
-use crate::report::{Metrics, Progress, Report};
+use crate::message::Seat;
+use crate::report::{Metrics, Progress};
 use crate::rest::Limits;
 use crate::times::Phase;
 
@@ -28,66 +33,168 @@ const NORMAL: u64 = 3;
 /// The closed loops of which the fastest is the maximum.
 const WINDOWS: [usize; 4] = [64, 128, 256, 512];
 const SEARCH_TIME: Duration = Duration::from_secs(3);
+/// A load of which so much was served was none: what was served is a better maximum, and the load is repeated.
+const WHOLE: f64 = 0.95;
 /// A maximum counts while 99 of 100 sends are answered in this time, and so is the generator's punctuality judged.
 const SOON: Duration = Duration::from_millis(50);
 
 const REMARKS: &[&str] = &[
     "Correct: every acknowledged message exactly once at both sides and in the history, in one order, without a gap;",
     "and nothing that was refused is there. Server and generator had a core each. Latencies count from the time at which",
-    "a message was due. Served and refused are counted while the load was on. A send for which no connection was free, of",
-    "--connections, or could be opened, was never made. Normal again: no probe is refused or slower than 3 times the p99",
-    "from before, to the end; unknown when that did not come within 10 s.",
+    "a message was due. Served and refused are counted while the load was on. Over REST a send for which no connection was",
+    "free, of --connections, or could be opened, was never made. Over sockets a send that the server does not read yet",
+    "waits. Normal again: no probe is refused or slower than 3 times the p99 from before, to the end; unknown when that",
+    "did not come within 10 s.",
 ];
 
 pub(crate) async fn run(options: &Overload) -> Result<()> {
-    let common = &options.common;
-    ensure!(
-        common.url.is_none() || common.pid.is_some(),
-        "overload keeps the server on a core and watches its memory: name its process with --pid"
-    );
-    let (conversations, connections) = (options.conversations.into(), options.connections.into());
+    let sending = &options.sending;
+    let conversations = usize::from(options.conversations);
+    let connections = usize::from(options.connections);
     files::room_for((2 * conversations + connections) as u64)?;
-    let shape = format!(
-        "overload: twice the maximum over REST for {} s, {conversations} conversations, {} bytes of content",
-        options.seconds, options.size
-    );
-    let mut report = Report::new(common, shape, std::iter::once("rest"), REMARKS);
     cores::pin(std::process::id(), cores::GENERATOR).await?;
-    if let Some(pid) = common.pid {
-        cores::pin(pid, cores::SERVER).await?;
+    let campaign = Campaign {
+        measuring: &sending.measuring,
+        shape: format!(
+            "overload: twice the maximum for {} s, {conversations} conversations, {} bytes of content",
+            options.seconds, sending.size
+        ),
+        remarks: REMARKS,
+        conversations,
+        core: Some(cores::SERVER),
+    };
+    let mut mode = Overloading {
+        options,
+        turns: turns::even(conversations),
+    };
+    campaign.run(&mut mode).await
+}
+
+/// Sends more than can be served.
+struct Overloading<'a> {
+    options: &'a Overload,
+    turns: Arc<[Seat]>,
+}
+
+impl Mode for Overloading<'_> {
+    const TITLES: Titles = Titles::SENDS;
+    const CALLS: &'static str = "server system calls/message";
+
+    async fn begin_round(&mut self, _: &Stage) -> Result<()> {
+        Ok(())
     }
-    let mut stage = Stage::set(common.url.as_deref(), common.pid, conversations).await?;
-    stage.keep_on(cores::SERVER);
-    for number in 1..=common.runs {
-        let progress = Progress::new(format!("overload {number}/{}", common.runs));
-        let maximum = match options.maximum {
-            Some(maximum) => f64::from(maximum),
-            None => search(&mut stage, options, &progress).await?,
-        };
+
+    async fn run(
+        &mut self,
+        stage: &mut Stage,
+        transport: Transport,
+        progress: &Progress,
+    ) -> Result<(Metrics, Curves)> {
+        let mut maximum = self.maximum(stage, transport, progress).await?;
+        loop {
+            let load = Phase {
+                rate: 2.0 * maximum,
+                time: Duration::from_secs(self.options.seconds),
+            };
+            let outcome = self.overload(stage, transport, load, progress).await?;
+            let served = served(&outcome, load);
+            if self.options.maximum.is_some() || served < WHOLE * load.rate {
+                let figures = figures(&outcome, maximum, load)?;
+                return Ok((figures, Curves::of(&outcome.ledger)));
+            }
+            maximum = served;
+        }
+    }
+
+    async fn calls(
+        &mut self,
+        stage: &mut Stage,
+        transport: Transport,
+        progress: &Progress,
+    ) -> Result<Option<f64>> {
         let load = Phase {
-            rate: 2.0 * maximum,
-            time: Duration::from_secs(options.seconds),
+            rate: 2.0 * self.maximum(stage, transport, progress).await?,
+            time: STRACE_TIME,
         };
-        let pace = Pace::Open {
-            phases: vec![probes(BEFORE), load, probes(AFTER)],
-            limits: Limits {
-                connections,
-                refusals: true,
-            },
+        let order = Order {
+            strace: true,
+            ..self.order(transport, self.load(load).shortened(STRACE_TIME))
         };
-        let mut order = order(options, pace);
-        order.watched = true;
-        let outcome = run::run(&mut stage, &order, &progress).await?;
+        let outcome = run::run(stage, &order, progress).await?;
+        Ok(outcome.calls_per_message())
+    }
+}
+
+impl Overloading<'_> {
+    async fn overload(
+        &self,
+        stage: &mut Stage,
+        transport: Transport,
+        load: Phase,
+        progress: &Progress,
+    ) -> Result<Outcome> {
+        let order = Order {
+            watched: true,
+            ..self.order(transport, self.load(load))
+        };
+        let outcome = run::run(stage, &order, progress).await?;
         let lag = Duration::from_nanos(outcome.ledger.lag.value_at_quantile(0.99));
         ensure!(
             lag <= SOON,
             "the run is void: the generator was {lag:.1?} late (p99), so that it was no load of {:.0} a second",
             load.rate
         );
-        report.add(0, figures(&outcome, maximum, load)?);
+        Ok(outcome)
     }
-    report.print();
-    Ok(())
+
+    fn load(&self, load: Phase) -> Pace {
+        Pace::Open {
+            phases: vec![probes(BEFORE), load, probes(AFTER)],
+            limits: Limits {
+                connections: self.options.connections.into(),
+                refusals: true,
+            },
+        }
+    }
+
+    fn order(&self, transport: Transport, pace: Pace) -> Order {
+        Order {
+            transport,
+            size: self.options.sending.size.into(),
+            turns: Arc::clone(&self.turns),
+            pace,
+            strace: false,
+            watched: false,
+        }
+    }
+
+    /// The most durable sends a second that a closed loop gets, with answers that come soon; or what it is said to be.
+    async fn maximum(
+        &self,
+        stage: &mut Stage,
+        transport: Transport,
+        progress: &Progress,
+    ) -> Result<f64> {
+        if let Some(maximum) = self.options.maximum {
+            return Ok(maximum.into());
+        }
+        let mut most = 0.0_f64;
+        for in_flight in WINDOWS {
+            let pace = Pace::Closed {
+                in_flight,
+                limit: Limit::Time(SEARCH_TIME),
+            };
+            let outcome = run::run(stage, &self.order(transport, pace), progress).await?;
+            let ledger = &outcome.ledger;
+            let slow = Duration::from_nanos(ledger.ack_latency.value_at_quantile(0.99)) > SOON;
+            // The first counts in any case: twice of something is asked for.
+            if slow && most > 0.0 {
+                break;
+            }
+            most = most.max(outcome.acked as f64 / ledger.duration().as_secs_f64());
+        }
+        Ok(most)
+    }
 }
 
 fn probes(time: Duration) -> Phase {
@@ -97,56 +204,35 @@ fn probes(time: Duration) -> Phase {
     }
 }
 
-fn order(options: &Overload, pace: Pace) -> Order {
-    Order {
-        transport: Transport::Rest,
-        size: options.size.into(),
-        turns: turns::even(options.conversations.into()),
-        pace,
-        strace: false,
-        watched: false,
-    }
+/// Sends a second that were acknowledged while the load was on.
+fn served(outcome: &Outcome, load: Phase) -> f64 {
+    let trace = outcome.ledger.trace.as_deref().unwrap_or_default();
+    let in_time = |it: &&Answered| it.fate == Fate::Acknowledged && during(it.at, load);
+    trace.iter().filter(in_time).count() as f64 / load.time.as_secs_f64()
 }
 
-/// The most durable sends a second that a closed loop gets, with answers that come soon.
-async fn search(stage: &mut Stage, options: &Overload, progress: &Progress) -> Result<f64> {
-    let mut most = 0.0_f64;
-    for in_flight in WINDOWS {
-        let pace = Pace::Closed {
-            in_flight,
-            limit: Limit::Time(SEARCH_TIME),
-        };
-        let outcome = run::run(stage, &order(options, pace), progress).await?;
-        let ledger = &outcome.ledger;
-        let slow = Duration::from_nanos(ledger.ack_latency.value_at_quantile(0.99)) > SOON;
-        // The first counts in any case: twice of something is asked for.
-        if slow && most > 0.0 {
-            break;
-        }
-        most = most.max(outcome.acked as f64 / ledger.duration().as_secs_f64());
-    }
-    Ok(most)
+fn during(time: u64, load: Phase) -> bool {
+    (nanos(BEFORE)..nanos(BEFORE + load.time)).contains(&time)
 }
 
 fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
     let ledger = &outcome.ledger;
     let trace = ledger.trace.as_deref().unwrap_or_default();
-    let end = BEFORE + load.time;
-    let during = |time: u64| (nanos(BEFORE)..nanos(end)).contains(&time);
     let offered = (load.rate * load.time.as_secs_f64()).round();
     let of = |fate| {
-        let loaded = trace.iter().filter(|it| during(it.due)).copied();
+        let loaded = trace.iter().filter(|it| during(it.due, load)).copied();
         loaded.filter(move |it| it.fate == fate)
     };
-    let in_time = trace
-        .iter()
-        .filter(|it| it.fate == Fate::Acknowledged && during(it.at));
-    let served = in_time.count() as f64 / load.time.as_secs_f64();
+    let served = served(outcome, load);
     let accepted = histogram(of(Fate::Acknowledged))?;
     let refused = histogram(of(Fate::Refused))?;
     let before = trace.iter().filter(|it| it.due < nanos(BEFORE));
     let before = histogram(before.copied())?;
-    let normal = normal_after(trace, before.value_at_quantile(0.99), nanos(end));
+    let normal = normal_after(
+        trace,
+        before.value_at_quantile(0.99),
+        nanos(BEFORE + load.time),
+    );
     let milliseconds = |histogram: &Histogram<u64>| {
         let known = !histogram.is_empty();
         known.then(|| histogram.value_at_quantile(0.99) as f64 / 1e6)

@@ -8,30 +8,64 @@ use hdrhistogram::Histogram;
 
 use super::svg::{Axis, Line, Panel, Stroke, document};
 use crate::args::Transport;
-use crate::ledger::{BIN, Ledger};
+use crate::bins::BIN;
+use crate::ledger::Ledger;
 
 /// What of the distribution is drawn at most: 99.99 %.
 const NINES_MAX: f64 = 4.0;
 const POINTS: u32 = 80;
 
 pub(super) struct Picture {
+    titles: Titles,
     columns: Vec<Column>,
+}
+
+/// What the two panels are called.
+#[derive(Clone, Copy)]
+pub(super) struct Titles {
+    pub(super) latency: &'static str,
+    pub(super) throughput: &'static str,
+}
+
+impl Titles {
+    /// Of those modes that send messages.
+    pub(super) const SENDS: Self = Self {
+        latency: "Latency, ms (solid: send → ack, dashed: send → other side)",
+        throughput: "Durable sends a second, each run",
+    };
+}
+
+/// What one run adds to the picture.
+pub(super) struct Curves {
+    /// Nanoseconds: at most two, of which the second is drawn dashed.
+    pub(super) latencies: Vec<Histogram<u64>>,
+    /// How many a second, in stretches of [`BIN`].
+    pub(super) throughput: Vec<f64>,
+}
+
+impl Curves {
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        Self {
+            latencies: vec![ledger.ack_latency.clone(), ledger.delivery_latency.clone()],
+            throughput: ledger.bins.rates(),
+        }
+    }
 }
 
 struct Column {
     name: String,
     /// Of all runs together; empty before the first.
-    latency: Option<[Histogram<u64>; 2]>,
+    latencies: Vec<Histogram<u64>>,
     /// Sends a second in each bin, of each run.
     throughput: Vec<Vec<f64>>,
 }
 
 impl Picture {
     /// With `paired`, each column is followed by the same of another server.
-    pub(super) fn new(transports: &[Transport], paired: bool) -> Self {
+    pub(super) fn new(titles: Titles, transports: &[Transport], paired: bool) -> Self {
         let column = |name: String| Column {
             name,
-            latency: None,
+            latencies: Vec::new(),
             throughput: Vec::new(),
         };
         let columns = transports.iter().flat_map(|transport| {
@@ -40,26 +74,21 @@ impl Picture {
             std::iter::once(column(name.to_owned())).chain(other)
         });
         Self {
+            titles,
             columns: columns.collect(),
         }
     }
 
-    pub(super) fn add(&mut self, column: usize, ledger: &Ledger) -> Result<()> {
+    pub(super) fn add(&mut self, column: usize, curves: &Curves) -> Result<()> {
         let column = &mut self.columns[column];
-        let met = [&ledger.ack_latency, &ledger.delivery_latency];
-        match &mut column.latency {
-            None => column.latency = Some(met.map(Clone::clone)),
-            Some(all) => {
-                for (all, one) in all.iter_mut().zip(met) {
-                    all.add(one).context("cannot add up latencies")?;
-                }
+        if column.latencies.is_empty() {
+            column.latencies.clone_from(&curves.latencies);
+        } else {
+            for (all, one) in column.latencies.iter_mut().zip(&curves.latencies) {
+                all.add(one).context("cannot add up latencies")?;
             }
         }
-        let per_second = |count: &u32| f64::from(*count) / BIN.as_secs_f64();
-        // The last bin is not a whole one.
-        let whole = ledger.bins.len().saturating_sub(1);
-        let rates = ledger.bins[..whole].iter().map(per_second);
-        column.throughput.push(rates.collect());
+        column.throughput.push(curves.throughput.clone());
         Ok(())
     }
 
@@ -72,8 +101,8 @@ impl Picture {
     fn latencies(&self) -> Panel {
         let mut lines = Vec::new();
         for (colour, column) in self.columns.iter().enumerate() {
-            let histograms = column.latency.iter().flatten();
-            for (histogram, stroke) in histograms.zip([Stroke::Solid, Stroke::Dashed]) {
+            let strokes = [Stroke::Solid, Stroke::Dashed];
+            for (histogram, stroke) in column.latencies.iter().zip(strokes) {
                 let points = percentiles(histogram);
                 lines.push(Line {
                     colour,
@@ -85,7 +114,7 @@ impl Picture {
         let ticks = ["0", "90", "99", "99.9", "99.99"];
         let ticks = ticks.iter().enumerate();
         Panel {
-            title: "Latency, ms (solid: send → ack, dashed: send → other side)".to_owned(),
+            title: self.titles.latency.to_owned(),
             across: Axis::fixed(
                 "percentile",
                 NINES_MAX,
@@ -113,7 +142,7 @@ impl Picture {
             .iter()
             .flat_map(|line| line.points.iter().map(|(x, _)| *x));
         Panel {
-            title: "Durable sends a second, each run".to_owned(),
+            title: self.titles.throughput.to_owned(),
             across: Axis::linear("seconds", widths),
             up: Axis::linear("", lines.iter().flat_map(Line::heights)),
             lines,

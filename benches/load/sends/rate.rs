@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::args::Rate;
-use super::campaign::{Campaign, Wanted};
+use super::campaign::Campaign;
 use super::cost;
+use super::loops::{Loop, Wanted};
 use super::run::{Outcome, Pace};
 use crate::files;
 use crate::report::GENERATOR_SHARE_MAX;
@@ -35,10 +36,14 @@ pub(crate) async fn run(options: &Rate) -> Result<()> {
         options.seconds
     );
     let campaign = Campaign {
-        sending,
+        measuring: &sending.measuring,
         shape,
         remarks: REMARKS,
         conversations: crowd.conversations(),
+        core: None,
+    };
+    let mut mode = Loop {
+        size: sending.size.into(),
         turns: crowd.turns(),
         pace: Pace::Open {
             phases: vec![Phase {
@@ -50,10 +55,11 @@ pub(crate) async fn run(options: &Rate) -> Result<()> {
                 refusals: false,
             },
         },
-        floors: Wanted::Disk,
+        wanted: Wanted::Disk,
+        floors: None,
         sound: on_time,
     };
-    campaign.run().await
+    campaign.run(&mut mode).await
 }
 
 /// A generator that could not send when it should have has measured itself.

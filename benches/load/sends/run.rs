@@ -76,6 +76,10 @@ impl Pace {
         }
     }
 
+    fn takes_refusals(&self) -> bool {
+        matches!(self, Self::Open { limits, .. } if limits.refusals)
+    }
+
     fn limit(&self) -> Limit {
         match self {
             Self::Closed { limit, .. } => *limit,
@@ -94,6 +98,12 @@ pub(super) struct Outcome {
     pub(super) calls: Option<u64>,
     /// The server's memory, if it was watched.
     pub(super) memory: Samples,
+}
+
+impl Outcome {
+    pub(super) fn calls_per_message(&self) -> Option<f64> {
+        self.calls.map(|calls| calls as f64 / self.acked as f64)
+    }
 }
 
 /// One run on a server that is ready, or that is made ready for it.
@@ -124,12 +134,10 @@ async fn measure(
         turns: Arc::clone(&order.turns),
         first_number: stage.first_number,
         echo: false,
+        refusals: order.pace.takes_refusals(),
     };
 
-    let strace = match open.pid.filter(|_| order.strace) {
-        Some(pid) => Some(Strace::attach(pid).await?),
-        None => None,
-    };
+    let strace = Strace::attach(open.pid.filter(|_| order.strace)).await?;
     let before = Snapshot::take(open.pid)?;
     let ledger = RefCell::new(Ledger::start(plan, order.pace.limit())?);
     ledger.borrow_mut().trace = order.watched.then(Vec::new);
@@ -142,10 +150,7 @@ async fn measure(
     )?;
     shown(&mut sockets, &ledger, progress).await?;
     let after = Snapshot::take(open.pid)?;
-    let calls = match strace {
-        Some(strace) => Some(strace.count().await?),
-        None => None,
-    };
+    let calls = Strace::count(strace).await?;
     let (acked, heads) = conclude(stage, open, &casts, sockets, &ledger, progress).await?;
     let outcome = Outcome {
         acked,

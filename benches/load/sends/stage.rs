@@ -1,9 +1,10 @@
 //! A server to be measured, and the people who will talk on it. They are registered once, however many runs there are:
 //! hashing 2,000 passwords takes a minute.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::cores;
 use crate::http::Target;
 use crate::people::{self, Couple};
 use crate::report::Progress;
@@ -71,9 +72,18 @@ impl Stage {
         !matches!(self.place, Place::Elsewhere(_, None))
     }
 
-    /// A server of our own gets this core, and no other.
-    pub(super) fn keep_on(&mut self, core: usize) {
-        self.core = Some(core);
+    /// The server gets this core, and no other.
+    pub(super) async fn keep_on(&mut self, core: usize) -> Result<()> {
+        match self.place {
+            Place::Prepared(_) => self.core = Some(core),
+            Place::Elsewhere(_, pid) => {
+                let pid = pid.context(
+                    "the server gets a core of its own: name its process with --pid (--vs-pid)",
+                )?;
+                cores::pin(pid, core).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn open(&self) -> Result<Open> {

@@ -163,6 +163,7 @@ async fn echoed(
         turns: Arc::clone(shape.turns),
         first_number: 0,
         echo: true,
+        refusals: false,
     };
     let before = Snapshot::take(Some(pid))?;
     let ledger = RefCell::new(Ledger::start(plan, limit)?);
