@@ -1,18 +1,15 @@
 //! Accounts: who people are, and what they are seen as.
 
-use entities::ids::{MAX_SAFE_INTEGER, UserId};
+use entities::ids::UserId;
 
 use super::{Caller, Chat};
 use crate::actors::people::Person;
 use crate::actors::presence::PresenceMsg;
 use crate::actors::tell;
 use crate::error::ChatError;
-use crate::wire::command::Query;
+use crate::wire::query::{PeopleQuery, Query};
 use crate::wire::reply::{NumberedPage, People};
 use crate::wire::view::{OneUser, Status, UserView};
-
-/// How many entries a page has at most, whatever is asked for.
-pub(super) const PAGE_MAX: i64 = 100;
 
 impl Chat {
     /// The caller, as they see themselves.
@@ -49,21 +46,18 @@ impl Chat {
     /// [`ChatError::Invalid`]; [`ChatError::RateLimited`].
     pub async fn users(&self, caller: &Caller, query: &Query) -> Result<People, ChatError> {
         let _permit = self.admit_by(caller.id())?;
-        let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(100);
-        let page = query
-            .number("page", 1..=MAX_SAFE_INTEGER / PAGE_MAX)?
-            .unwrap_or(1);
-        let search = query.text("search").unwrap_or_default();
-        if search.contains('\0') {
-            return Err(ChatError::field("search", "must not contain NUL"));
-        }
+        let PeopleQuery {
+            search,
+            page,
+            limit,
+        } = query.people()?;
         self.allowance(caller.id()).list()?;
         let offset = ((page - 1) * limit).cast_unsigned();
         let found =
             self.0
                 .neighbours
                 .store
-                .people(caller.id(), search, offset, limit.cast_unsigned() + 1);
+                .people(caller.id(), &search, offset, limit.cast_unsigned() + 1);
         let mut found = found.await?;
         let has_more = found.len() as i64 > limit;
         if has_more {

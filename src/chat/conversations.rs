@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use entities::ids::{ConversationId, MessageId, Pair, UserId};
 
-use super::accounts::PAGE_MAX;
 use super::{Caller, Chat};
 use crate::actors::people::Person;
 use crate::actors::session::{Notice, SessionMsg};
 use crate::actors::{tell, wall_clock};
 use crate::error::ChatError;
 use crate::store::{Conversation, Listed, Marks, Message};
-use crate::wire::command::{Query, digits};
 use crate::wire::event::Event;
+use crate::wire::query::{Cursor, ListQuery, Query};
 use crate::wire::reply::{Conversations, CursorPage, UnreadCount};
 use crate::wire::view::{
     ConversationView, ListedConversation, MessageView, OneConversation, ParticipantView, Timestamp,
@@ -97,8 +96,8 @@ impl Chat {
         query: &Query,
     ) -> Result<(Conversations, CursorPage), ChatError> {
         let _permit = self.admit_by(caller.id())?;
-        let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(50);
-        let before = query.text("cursor").map(cursor).transpose()?;
+        let ListQuery { limit, after } = query.list()?;
+        let before = after.map(|cursor| (cursor.active_at, cursor.id));
         self.allowance(caller.id()).list()?;
         let most = limit.cast_unsigned() + 1;
         let mut rows = self
@@ -112,7 +111,11 @@ impl Chat {
             rows.pop();
         }
         let last = rows.last().filter(|_| has_more);
-        let next_cursor = last.map(|row| format!("{}-{}", row.mine.active_at, row.conversation.id));
+        let next = last.map(|row| Cursor {
+            active_at: row.mine.active_at,
+            id: row.conversation.id,
+        });
+        let next_cursor = next.map(|cursor| cursor.to_string());
         let conversations = rows
             .into_iter()
             .map(|row| self.listed(caller, row))
@@ -207,37 +210,5 @@ fn message_view(message: Message, sender: &Person, reader: &Marks) -> MessageVie
         client_message_id: message.client_message_id.map(|id| id.to_string().into()),
         is_read: reader.read >= message.seq,
         created_at: Timestamp(message.created_at),
-    }
-}
-
-/// The place in the list that a cursor of ours stands for.
-fn cursor(text: &str) -> Result<(i64, ConversationId), ChatError> {
-    let parsed = text
-        .split_once('-')
-        .and_then(|(at, id)| Some((digits(at)?, ConversationId(digits(id)?))));
-    parsed.ok_or_else(|| ChatError::field("cursor", "is not one of ours"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_our_own_cursors_are_taken() {
-        let sound = cursor("1700000000000-12").expect("ours");
-        assert_eq!(sound, (1_700_000_000_000, ConversationId(12)));
-        for bad in [
-            "",
-            "1",
-            "-",
-            "1-",
-            "-1",
-            "1--1",
-            "+1-1",
-            "a-b",
-            "1-99999999999999999999",
-        ] {
-            assert!(cursor(bad).is_err(), "{bad}");
-        }
     }
 }

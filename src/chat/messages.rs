@@ -1,14 +1,13 @@
 //! Messages: what is said, read and typed.
 
-use entities::ids::{ConversationId, MAX_SAFE_INTEGER, Seq};
-
-use super::accounts::PAGE_MAX;
+use entities::ids::{ConversationId, Seq};
 use ractor::MessagingErr;
 
 use super::{Caller, Chat, Pending, Session};
 use crate::actors::conversation::{Asker, ConversationMsg, Page, Pages, view};
 use crate::error::ChatError;
-use crate::wire::command::{Draft, Query};
+use crate::wire::command::Draft;
+use crate::wire::query::{HistoryQuery, Query};
 use crate::wire::reply::{History, NumberedPage, ReadMark, Sent, Typing};
 
 /// Why a send was not begun at once.
@@ -148,31 +147,21 @@ impl Chat {
         conversation: ConversationId,
         query: &Query,
     ) -> Result<History, ChatError> {
-        let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(50);
-        let page = query
-            .number("page", 1..=MAX_SAFE_INTEGER / PAGE_MAX)?
-            .unwrap_or(1);
-        let before = query.number("before_seq", 0..=MAX_SAFE_INTEGER)?.map(Seq);
-        let after = query.number("after_seq", 0..=MAX_SAFE_INTEGER)?.map(Seq);
+        let HistoryQuery {
+            page,
+            limit,
+            before,
+            after,
+        } = query.history()?;
         // One more than is shown tells whether there are more.
         let most = usize::try_from(limit).unwrap_or(0) + 1;
-        let wanted = match (before, after) {
-            (Some(_), Some(_)) => {
-                let why = "cannot be combined with before_seq";
-                return Err(ChatError::field("after_seq", why));
-            }
-            (before, None) => Page::Before {
+        let wanted = match after {
+            Some(after) => Page::After { after, limit: most },
+            None => Page::Before {
                 before,
                 skip: (page - 1) * limit,
                 limit: most,
             },
-            (None, Some(_)) if page != 1 => {
-                return Err(ChatError::field(
-                    "page",
-                    "cannot be combined with after_seq",
-                ));
-            }
-            (None, Some(after)) => Page::After { after, limit: most },
         };
         let Pages {
             mut messages,

@@ -2,10 +2,12 @@
 //!
 //! None of these can be shown for debugging: they hold passwords.
 
+use std::borrow::Cow;
+
 use email_address::{EmailAddress, Options};
-use serde_json::Value;
 
 use super::check::Fields;
+use super::json::{Keep, Names, Value};
 use crate::error::ChatError;
 
 /// The longest name, in characters.
@@ -47,12 +49,25 @@ pub struct NewPassword {
     pub refresh: bool,
 }
 
+const ACCOUNT: Names = &[
+    ("name", Keep::Plain),
+    ("email", Keep::Plain),
+    ("password", Keep::Plain),
+    ("refresh", Keep::Plain),
+];
+const RENEWAL: Names = &[("refresh_token", Keep::Plain)];
+const PASSWORDS: Names = &[
+    ("password", Keep::Plain),
+    ("new_password", Keep::Plain),
+    ("refresh", Keep::Plain),
+];
+
 /// The body of `POST /api/auth/register`.
 ///
 /// # Errors
-/// [`ChatError::Invalid`]; the same holds for the other bodies below.
-pub fn register(body: Value) -> Result<Register, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+/// [`ChatError::MalformedJson`], [`ChatError::Invalid`]; the same holds for the other bodies below.
+pub fn register(body: &str) -> Result<Register, ChatError> {
+    let mut fields = Fields::parse(body, ACCOUNT)?;
     let name = name(&mut fields);
     let email = email(&mut fields);
     let password = password(&mut fields, "password");
@@ -69,8 +84,8 @@ pub fn register(body: Value) -> Result<Register, ChatError> {
 }
 
 /// The body of `POST /api/auth/login`.
-pub fn login(body: Value) -> Result<Login, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn login(body: &str) -> Result<Login, ChatError> {
+    let mut fields = Fields::parse(body, ACCOUNT)?;
     let email = fields.string("email");
     let password = known_password(&mut fields);
     let refresh = refresh(&mut fields);
@@ -85,15 +100,15 @@ pub fn login(body: Value) -> Result<Login, ChatError> {
 }
 
 /// The body of `POST /api/auth/refresh`: the refresh token.
-pub fn renewal(body: Value) -> Result<String, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn renewal(body: &str) -> Result<String, ChatError> {
+    let mut fields = Fields::parse(body, RENEWAL)?;
     let token = fields.string("refresh_token");
-    token.ok_or_else(|| fields.refusal())
+    token.map(Cow::into_owned).ok_or_else(|| fields.refusal())
 }
 
 /// The body of `PUT /api/users/me/password`.
-pub fn new_password(body: Value) -> Result<NewPassword, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn new_password(body: &str) -> Result<NewPassword, ChatError> {
+    let mut fields = Fields::parse(body, PASSWORDS)?;
     let current = known_password(&mut fields);
     let new = password(&mut fields, "new_password");
     let refresh = refresh(&mut fields);
@@ -108,24 +123,24 @@ pub fn new_password(body: Value) -> Result<NewPassword, ChatError> {
 }
 
 /// The body of `DELETE /api/users/me`: the password.
-pub fn farewell(body: Value) -> Result<String, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn farewell(body: &str) -> Result<String, ChatError> {
+    let mut fields = Fields::parse(body, PASSWORDS)?;
     let password = known_password(&mut fields);
     password.ok_or_else(|| fields.refusal())
 }
 
 /// A password that was chosen before. Its length is not judged beyond what bounds the work: what is
 /// too short cannot be right.
-fn known_password(fields: &mut Fields) -> Option<String> {
+fn known_password(fields: &mut Fields<'_>) -> Option<String> {
     let password = fields.string("password")?;
     if password.len() <= *PASSWORD_BYTES.end() {
-        Some(password)
+        Some(password.into_owned())
     } else {
         fields.refuse("password", "must have at most 1024 bytes")
     }
 }
 
-fn refresh(fields: &mut Fields) -> Option<bool> {
+fn refresh(fields: &mut Fields<'_>) -> Option<bool> {
     match fields.take("refresh") {
         None => Some(false),
         Some(Value::Bool(refresh)) => Some(refresh),
@@ -133,7 +148,7 @@ fn refresh(fields: &mut Fields) -> Option<bool> {
     }
 }
 
-fn name(fields: &mut Fields) -> Option<String> {
+fn name(fields: &mut Fields<'_>) -> Option<String> {
     let name = fields.text("name", NAME_CHARACTERS_MAX)?;
     let name = name.trim();
     // The guide's page writes names into its markup as they are; at least none shall open a tag
@@ -151,7 +166,7 @@ fn name(fields: &mut Fields) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn email(fields: &mut Fields) -> Option<String> {
+fn email(fields: &mut Fields<'_>) -> Option<String> {
     let email = fields.string("email")?.trim().to_lowercase();
     let options = Options::default()
         .with_required_tld()
@@ -167,10 +182,10 @@ fn email(fields: &mut Fields) -> Option<String> {
     }
 }
 
-fn password(fields: &mut Fields, field: &'static str) -> Option<String> {
+fn password(fields: &mut Fields<'_>, field: &'static str) -> Option<String> {
     let password = fields.string(field)?;
     if PASSWORD_BYTES.contains(&password.len()) {
-        Some(password)
+        Some(password.into_owned())
     } else {
         fields.refuse(field, "must have 8 to 1024 bytes")
     }
@@ -190,7 +205,7 @@ mod tests {
     #[test]
     fn accounts_are_refused_by_field() {
         let sound = json!({"name": "Ana", "email": "Ana@Example.org", "password": "12345678"});
-        let account = register(sound.clone()).expect("sound");
+        let account = register(&sound.to_string()).expect("sound");
         assert_eq!(account.email, "ana@example.org");
         let long = format!("{}@example.org", "x".repeat(250));
         for (field, bad) in [
@@ -210,19 +225,25 @@ mod tests {
         ] {
             let mut body = sound.clone();
             body[field] = bad;
-            assert_eq!(field_at_fault(register(body)), field);
+            assert_eq!(field_at_fault(register(&body.to_string())), field);
         }
     }
 
     #[test]
     fn a_password_that_is_known_is_not_judged_by_its_length() {
         let short = json!({"password": "x", "new_password": "long enough"});
-        assert_eq!(new_password(short).expect("sound").current, "x");
+        assert_eq!(
+            new_password(&short.to_string()).expect("sound").current,
+            "x"
+        );
         let long = json!({"password": "x".repeat(1_025), "new_password": "long enough"});
-        assert_eq!(field_at_fault(new_password(long)), "password");
+        assert_eq!(field_at_fault(new_password(&long.to_string())), "password");
         let new = json!({"password": "x", "new_password": "short"});
-        assert_eq!(field_at_fault(new_password(new)), "new_password");
-        assert_eq!(field_at_fault(farewell(json!({}))), "password");
-        assert_eq!(field_at_fault(renewal(json!({}))), "refresh_token");
+        assert_eq!(
+            field_at_fault(new_password(&new.to_string())),
+            "new_password"
+        );
+        assert_eq!(field_at_fault(farewell("{}")), "password");
+        assert_eq!(field_at_fault(renewal("{}")), "refresh_token");
     }
 }

@@ -1,12 +1,11 @@
 //! Everything that a client may ask, checked: the REST bodies and the socket events.
 
-use std::str::FromStr as _;
 use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq, UserId};
-use serde_json::Value;
 
-use super::check::{Fields, positive};
+use super::check::Fields;
+use super::json::{self, Keep, Names, Value};
 use super::view::Status;
 use crate::error::ChatError;
 
@@ -51,6 +50,29 @@ pub struct Draft {
     pub client_message_id: Option<Arc<str>>,
 }
 
+/// The data of an event, whichever it is.
+pub const DATA: Names = &[
+    ("conversationId", Keep::Plain),
+    ("content", Keep::Plain),
+    ("type", Keep::Plain),
+    ("clientMessageId", Keep::Plain),
+    ("afterSeq", Keep::Plain),
+    ("upToSeq", Keep::Plain),
+    ("status", Keep::Plain),
+    // Of the frame that authenticates.
+    ("token", Keep::Plain),
+];
+const SEND: Names = &[
+    ("conversation_id", Keep::Plain),
+    ("content", Keep::Plain),
+    ("type", Keep::Plain),
+    ("client_message_id", Keep::Plain),
+];
+const READ: Names = &[("up_to_seq", Keep::Plain)];
+const TYPING: Names = &[("isTyping", Keep::Plain)];
+const STATUS: Names = &[("status", Keep::Plain)];
+const CONVERSATION: Names = &[("type", Keep::Plain), ("participant_ids", Keep::Plain)];
+
 /// How a body spells its fields: REST with underscores, sockets in camel case.
 #[derive(Clone, Copy, Debug)]
 struct Spelling {
@@ -71,12 +93,12 @@ const SOCKET: Spelling = Spelling {
 };
 
 impl Command {
-    /// The command that a socket event asks for.
+    /// The command that a socket event asks for, whose `data` was read by [`DATA`].
     ///
     /// # Errors
     /// [`ChatError::UnknownEvent`] for a name that the contract does not know,
     /// [`ChatError::Invalid`] for a payload that breaks its rules.
-    pub fn from_event(event: &str, data: Value) -> Result<Self, ChatError> {
+    pub fn from_event(event: &str, data: Value<'_>) -> Result<Self, ChatError> {
         match event {
             "join_conversation" => join(data),
             "leave_conversation" => conversation(data).map(Self::Leave),
@@ -84,13 +106,13 @@ impl Command {
             "typing_stop" => conversation(data).map(|id| Self::SetTyping(id, false)),
             "send_message" => send(data, SOCKET).map(|(id, draft)| Self::Send(id, draft)),
             "mark_read" => mark_read(data),
-            "status_update" => status(data).map(Self::SetStatus),
+            "status_update" => chosen(data).map(Self::SetStatus),
             _ => Err(ChatError::UnknownEvent),
         }
     }
 }
 
-fn join(data: Value) -> Result<Command, ChatError> {
+fn join(data: Value<'_>) -> Result<Command, ChatError> {
     let mut fields = Fields::of(data, "data")?;
     let conversation = fields.id(SOCKET.conversation);
     match (conversation, fields.position("afterSeq")) {
@@ -102,7 +124,7 @@ fn join(data: Value) -> Result<Command, ChatError> {
     }
 }
 
-fn mark_read(data: Value) -> Result<Command, ChatError> {
+fn mark_read(data: Value<'_>) -> Result<Command, ChatError> {
     let mut fields = Fields::of(data, "data")?;
     let conversation = fields.id(SOCKET.conversation);
     match (conversation, fields.position(SOCKET.up_to)) {
@@ -114,7 +136,7 @@ fn mark_read(data: Value) -> Result<Command, ChatError> {
     }
 }
 
-fn conversation(data: Value) -> Result<ConversationId, ChatError> {
+fn conversation(data: Value<'_>) -> Result<ConversationId, ChatError> {
     let mut fields = Fields::of(data, "data")?;
     match fields.id(SOCKET.conversation) {
         Some(id) => Ok(ConversationId(id)),
@@ -122,17 +144,17 @@ fn conversation(data: Value) -> Result<ConversationId, ChatError> {
     }
 }
 
-fn send(body: Value, spelling: Spelling) -> Result<(ConversationId, Draft), ChatError> {
+fn send(body: Value<'_>, spelling: Spelling) -> Result<(ConversationId, Draft), ChatError> {
     let mut fields = Fields::of(body, "body")?;
     let conversation = fields.id(spelling.conversation);
     let content = fields.text("content", CONTENT_CHARACTERS_MAX);
     let kind = match fields.take("type") {
-        Some(kind) if kind != "text" => fields.refuse("type", "must be text"),
+        Some(kind) if kind.as_str() != Some("text") => fields.refuse("type", "must be text"),
         _ => Some(()),
     };
     let client_message_id = match fields.take(spelling.client_message_id) {
         None => Some(None),
-        Some(Value::String(id)) if printable(&id) => Some(Some(Arc::from(id))),
+        Some(Value::Text(id)) if printable(&id) => Some(Some(Arc::from(id))),
         Some(_) => fields.refuse(
             spelling.client_message_id,
             "must be 1 to 64 printable ASCII characters",
@@ -157,14 +179,14 @@ fn printable(id: &str) -> bool {
 /// The body of `POST /api/messages/send`.
 ///
 /// # Errors
-/// [`ChatError::Invalid`]; the same holds for the other bodies below.
-pub fn send_body(body: Value) -> Result<(ConversationId, Draft), ChatError> {
-    send(body, REST)
+/// [`ChatError::MalformedJson`], [`ChatError::Invalid`]; the same holds for the other bodies below.
+pub fn send_body(body: &str) -> Result<(ConversationId, Draft), ChatError> {
+    send(json::parse(body, SEND)?, REST)
 }
 
 /// The body of `PUT …/read`: up to which message, or everything so far.
-pub fn read_body(body: Value) -> Result<Option<Seq>, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn read_body(body: &str) -> Result<Option<Seq>, ChatError> {
+    let mut fields = Fields::parse(body, READ)?;
     match fields.position(REST.up_to) {
         Some(up_to) => Ok(up_to.map(Seq)),
         None => Err(fields.refusal()),
@@ -172,16 +194,20 @@ pub fn read_body(body: Value) -> Result<Option<Seq>, ChatError> {
 }
 
 /// The body of `POST …/typing`.
-pub fn typing_body(body: Value) -> Result<bool, ChatError> {
-    let mut fields = Fields::of(body, "body")?;
+pub fn typing_body(body: &str) -> Result<bool, ChatError> {
+    let mut fields = Fields::parse(body, TYPING)?;
     match fields.boolean("isTyping") {
         Some(typing) => Ok(typing),
         None => Err(fields.refusal()),
     }
 }
 
-/// The body of `PUT /api/users/me/status`, and of `status_update`.
-pub fn status(body: Value) -> Result<Status, ChatError> {
+/// The body of `PUT /api/users/me/status`.
+pub fn status(body: &str) -> Result<Status, ChatError> {
+    chosen(json::parse(body, STATUS)?)
+}
+
+fn chosen(body: Value<'_>) -> Result<Status, ChatError> {
     let mut fields = Fields::of(body, "body")?;
     let word = fields.take("status");
     match word
@@ -198,22 +224,18 @@ pub fn status(body: Value) -> Result<Status, ChatError> {
 }
 
 /// The body of `POST /api/conversations`: the one other person. The caller's own id is ignored.
-pub fn create_conversation(body: Value, me: UserId) -> Result<UserId, ChatError> {
+pub fn create_conversation(body: &str, me: UserId) -> Result<UserId, ChatError> {
     const FIELD: &str = "participant_ids";
-    let mut fields = Fields::of(body, "body")?;
-    if fields.take("type").is_none_or(|kind| kind != "direct") {
+    let mut fields = Fields::parse(body, CONVERSATION)?;
+    let kind = fields.take("type");
+    if kind.as_ref().and_then(Value::as_str) != Some("direct") {
         fields.refuse::<()>("type", "must be direct");
     }
-    let ids: Option<Vec<i64>> = match fields.take(FIELD) {
-        Some(Value::Array(ids)) => ids.iter().map(positive).collect(),
-        _ => None,
-    };
-    let Some(mut others) = ids else {
+    let Some(Value::List(Some(mut others))) = fields.take(FIELD) else {
         fields.refuse::<()>(FIELD, "must be a list of user ids");
         return Err(fields.refusal());
     };
-    others.retain(|&id| id != me.0);
-    others.dedup();
+    others.retain(|id| *id != me.0);
     match others[..] {
         [other] if fields.is_sound() => Ok(UserId(other)),
         [_] => Err(fields.refusal()),
@@ -221,61 +243,6 @@ pub fn create_conversation(body: Value, me: UserId) -> Result<UserId, ChatError>
             fields.refuse::<()>(FIELD, "must name exactly one other user");
             Err(fields.refusal())
         }
-    }
-}
-
-/// A positive integer in a path, such as a conversation's id.
-pub fn path_id(text: &str) -> Result<i64, ChatError> {
-    positive(&Value::from(digits(text)))
-        .ok_or_else(|| ChatError::field("id", "must be a positive integer"))
-}
-
-/// What follows the `?` of a request: the last value of a name counts, an empty one is absent.
-#[derive(Debug, Default)]
-pub struct Query(Vec<(String, String)>);
-
-impl Query {
-    /// Reads `text`, the part after the `?`.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
-        Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
-    }
-
-    /// The text that `name` has.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// The integer that `name` has, which must be in `range`.
-    pub fn number(
-        &self,
-        name: &'static str,
-        range: std::ops::RangeInclusive<i64>,
-    ) -> Result<Option<i64>, ChatError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        match digits(text).filter(|number| range.contains(number)) {
-            Some(number) => Ok(Some(number)),
-            None => {
-                let (from, to) = (range.start(), range.end());
-                let message = format!("must be an integer from {from} to {to}");
-                Err(ChatError::field(name, message))
-            }
-        }
-    }
-}
-
-/// A plain decimal number: digits alone, as JSON has them (no sign, no blank, no fraction).
-#[must_use]
-pub fn digits(text: &str) -> Option<i64> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        i64::from_str(text).ok()
-    } else {
-        None
     }
 }
 

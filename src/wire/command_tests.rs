@@ -16,11 +16,11 @@ fn a_send_is_spelled_by_its_door() {
         content: " hi ".into(),
         client_message_id: Some("m-1".into()),
     };
-    let rest = json!({"conversation_id": 3, "content": " hi ", "type": "text", "client_message_id": "m-1"});
+    let rest = r#"{"conversation_id":3,"content":" hi ","type":"text","client_message_id":"m-1"}"#;
     assert_eq!(send_body(rest), Ok((ConversationId(3), draft.clone())));
-    let socket = json!({"conversationId": 3, "content": " hi ", "clientMessageId": "m-1"});
+    let socket = r#"{"conversationId":3,"content":" hi ","clientMessageId":"m-1"}"#;
     assert_eq!(
-        Command::from_event("send_message", socket),
+        Command::from_event("send_message", json::parse(socket, DATA).expect("JSON")),
         Ok(Command::Send(ConversationId(3), draft))
     );
 }
@@ -41,14 +41,14 @@ fn a_send_is_refused_by_field() {
     ] {
         let mut body = sound.clone();
         body[field] = bad;
-        assert_eq!(field_at_fault(send_body(body)), field);
+        assert_eq!(field_at_fault(send_body(&body.to_string())), field);
     }
 }
 
 #[test]
 fn unknown_events_are_unknown_whatever_they_carry() {
     for name in ["", "disconnect", "__proto__", "Send_Message"] {
-        let answer = Command::from_event(name, json!(null));
+        let answer = Command::from_event(name, Value::Null);
         assert_eq!(answer, Err(ChatError::UnknownEvent));
     }
 }
@@ -56,7 +56,10 @@ fn unknown_events_are_unknown_whatever_they_carry() {
 #[test]
 fn the_callers_own_id_is_ignored_and_one_other_must_be_left() {
     let me = UserId(1);
-    let create = |ids| create_conversation(json!({"type": "direct", "participant_ids": ids}), me);
+    let create = |ids| {
+        let body = json!({"type": "direct", "participant_ids": ids});
+        create_conversation(&body.to_string(), me)
+    };
     assert_eq!(create(json!([2])), Ok(UserId(2)));
     assert_eq!(create(json!([1, 2, 1, 2])), Ok(UserId(2)));
     for bad in [
@@ -69,27 +72,6 @@ fn the_callers_own_id_is_ignored_and_one_other_must_be_left() {
     ] {
         assert_eq!(field_at_fault(create(bad)), "participant_ids");
     }
-    let group = create_conversation(json!({"type": "group", "participant_ids": [2]}), me);
+    let group = create_conversation(r#"{"type":"group","participant_ids":[2]}"#, me);
     assert_eq!(field_at_fault(group), "type");
-}
-
-#[test]
-fn queries_take_plain_numbers_in_their_range() {
-    let query = Query::parse("limit=20&page=&search=a%20b&limit=30");
-    assert_eq!(query.number("limit", 1..=100), Ok(Some(30)));
-    assert_eq!(query.number("page", 1..=9), Ok(None));
-    assert_eq!(query.text("search"), Some("a b"));
-    for bad in [
-        "0",
-        "101",
-        "1.0",
-        "-1",
-        "+1",
-        "1e1",
-        "x",
-        "99999999999999999999",
-    ] {
-        let query = Query::parse(&format!("limit={}", bad.replace('+', "%2B")));
-        assert_eq!(field_at_fault(query.number("limit", 1..=100)), "limit");
-    }
 }

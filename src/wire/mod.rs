@@ -4,6 +4,8 @@
 pub mod account;
 pub mod check;
 pub mod command;
+pub mod json;
+pub mod query;
 
 pub mod event;
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::scene;
 use crate::actors::conversation::publication::encode;
 use crate::transport::socketio::packet::{self, Packet};
-use crate::wire::check;
-use crate::wire::command::Command;
+use crate::wire::command::{self, Command};
+use crate::wire::json;
 
 /// Reads the packet, its name and its arguments; their JSON is checked, and kept as text.
 pub fn packet() -> impl FnMut() {
@@ -25,7 +25,7 @@ pub fn command() -> impl FnMut() -> Command {
     move || {
         let packet = Packet::parse(&text).expect("a packet");
         let event = packet::arguments(packet.data.expect("an array")).expect("an event");
-        let data = check::parse(event.rest[0].get().as_bytes()).expect("JSON");
+        let data = json::parse(event.rest[0].get(), command::DATA).expect("JSON");
         Command::from_event(&event.name, data).expect("a command")
     }
 }

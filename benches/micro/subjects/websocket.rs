@@ -33,7 +33,7 @@ pub fn answer() -> impl FnMut() -> Option<Bytes> {
     move || frame::answer(id.as_ref(), &message)
 }
 
-fn parse(text: &str) -> frame::Frame {
+fn parse(text: &str) -> frame::Frame<'_> {
     frame::Frame::parse(text).expect("a frame")
 }
 

@@ -19,7 +19,8 @@ use crate::actors::supervisor::{self, Supervisor};
 use crate::actors::wall_clock;
 use crate::config::{Config, Limits};
 use crate::store::{Append, LastSeen, Message, NewAccount, Store, StoreOptions};
-use crate::wire::command::{Draft, Query};
+use crate::wire::command::Draft;
+use crate::wire::query::Query;
 use crate::wire::reply::Sent;
 
 /// A chat with one conversation of two people, without any transport.
@@ -279,7 +280,7 @@ async fn a_page_never_runs_ahead_of_its_head() {
         marks: Default::default(),
     };
     lab.store.append(&[&append], &[]).await.expect("written");
-    let query = Query::parse("after_seq=0&limit=100");
+    let query = Query::from("after_seq=0&limit=100");
     let page = lab
         .chat
         .history(&lab.ben, lab.id, &query)

@@ -18,7 +18,7 @@ pub(super) async fn register(
     ComesFrom(address): ComesFrom,
     Json(body): Json,
 ) -> Answer {
-    let register = account::register(body)?;
+    let register = account::register(&body)?;
     gateway.chat.may_register(address)?;
     Ok(made(true, gateway.chat.register(register).await?))
 }
@@ -28,13 +28,13 @@ pub(super) async fn login(
     ComesFrom(address): ComesFrom,
     Json(body): Json,
 ) -> Answer {
-    let login = account::login(body)?;
+    let login = account::login(&body)?;
     gateway.chat.may_login(address, &login.email)?;
     Ok(ok(gateway.chat.login(login).await?))
 }
 
 pub(super) async fn refresh(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
-    let token = account::renewal(body)?;
+    let token = account::renewal(&body)?;
     Ok(ok(gateway.chat.refresh(&token).await?))
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn change_password(
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
-    let change = account::new_password(body)?;
+    let change = account::new_password(&body)?;
     gateway.chat.may_confirm(address, &caller)?;
     Ok(ok(gateway.chat.change_password(&caller, change).await?))
 }
@@ -65,7 +65,7 @@ pub(super) async fn delete(
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
-    let password = account::farewell(body)?;
+    let password = account::farewell(&body)?;
     gateway.chat.may_confirm(address, &caller)?;
     gateway.chat.delete_account(&caller, password).await?;
     Ok(nothing())
@@ -98,6 +98,6 @@ pub(super) async fn set_status(
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
-    let chosen = command::status(body)?;
+    let chosen = command::status(&body)?;
     Ok(ok(gateway.chat.set_status(&caller, chosen).await?))
 }

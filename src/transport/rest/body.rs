@@ -1,19 +1,18 @@
-//! What a request brings: a body of JSON, its path, its query.
+//! What a request brings: its body, its path, its query.
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
-use serde_json::Value;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::answer::Refusal;
 use crate::error::ChatError;
 use crate::transport::Gateway;
-use crate::wire::check;
-use crate::wire::command::{self, Query};
+use crate::wire::query::{Query, path_id};
 
-/// A JSON body; an empty one is an empty object.
-pub(super) struct Json(pub(super) Value);
+/// A body that calls itself JSON, and is Unicode at least; an empty one is an empty object.
+pub(super) struct Json(pub(super) Utf8Bytes);
 
 impl FromRequest<Gateway> for Json {
     type Rejection = Refusal;
@@ -27,12 +26,15 @@ impl FromRequest<Gateway> for Json {
             .map_err(|_| ChatError::Internal)?
             .to_bytes();
         if bytes.is_empty() {
-            return Ok(Self(Value::Object(serde_json::Map::new())));
+            return Ok(Self(Utf8Bytes::from_static("{}")));
         }
         if !is_json(&parts.headers) {
             return Err(Refusal(ChatError::UnsupportedMediaType));
         }
-        Ok(Self(check::parse(&bytes)?))
+        let text = Utf8Bytes::try_from(bytes);
+        Ok(Self(
+            text.map_err(|_| ChatError::MalformedJson("it is no UTF-8"))?,
+        ))
     }
 }
 
@@ -53,7 +55,7 @@ impl FromRequestParts<Gateway> for Id {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
         let path = Path::<String>::from_request_parts(parts, gateway).await;
         let Path(text) = path.map_err(|_| Refusal(ChatError::NotFound("address")))?;
-        Ok(Self(command::path_id(&text)?))
+        Ok(Self(path_id(&text)?))
     }
 }
 
@@ -64,6 +66,6 @@ impl FromRequestParts<Gateway> for Params {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Self::Rejection> {
-        Ok(Self(Query::parse(parts.uri.query().unwrap_or_default())))
+        Ok(Self(Query::from(parts.uri.query().unwrap_or_default())))
     }
 }

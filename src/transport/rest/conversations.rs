@@ -17,7 +17,7 @@ pub(super) async fn create(
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
-    let other = command::create_conversation(body, caller.id())?;
+    let other = command::create_conversation(&body, caller.id())?;
     let (conversation, created) = gateway.chat.create_conversation(&caller, other).await?;
     Ok(made(created, conversation))
 }

@@ -17,7 +17,7 @@ pub(super) async fn send(
     caller: Caller,
     Json(body): Json,
 ) -> Answer {
-    let (conversation, draft) = command::send_body(body)?;
+    let (conversation, draft) = command::send_body(&body)?;
     let sent = gateway.chat.send(&caller, conversation, draft).await?;
     Ok(made(sent.fresh, &*sent.message))
 }
@@ -38,7 +38,7 @@ pub(super) async fn read(
     Id(id): Id,
     Json(body): Json,
 ) -> Answer {
-    let up_to = command::read_body(body)?;
+    let up_to = command::read_body(&body)?;
     let id = ConversationId(id);
     Ok(ok(gateway.chat.mark_read(&caller, id, up_to).await?))
 }
@@ -49,7 +49,7 @@ pub(super) async fn typing(
     Id(id): Id,
     Json(body): Json,
 ) -> Answer {
-    let typing = command::typing_body(body)?;
+    let typing = command::typing_body(&body)?;
     let id = ConversationId(id);
     Ok(ok(gateway.chat.set_typing(&caller, id, typing).await?))
 }

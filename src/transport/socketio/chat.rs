@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Admission, Connection, Denial, Event, Namespaces, Refusal, packet};
@@ -18,9 +18,9 @@ use crate::transport::connection::{Output, Source, Why, Work};
 use crate::transport::dispatch::Answer;
 use crate::transport::engineio::Service;
 use crate::transport::exchange::{Dialect, Exchange};
-use crate::wire::check;
-use crate::wire::command::Command;
+use crate::wire::command::{self, Command};
 use crate::wire::event::{self, ErrorEvent};
+use crate::wire::json::{self, Keep, Names, Value};
 use crate::wire::reply::{self, Failure};
 
 /// Opens connections to the chat.
@@ -168,10 +168,16 @@ struct Auth {
 }
 
 impl Auth {
+    const NAMES: Names = &[
+        ("token", Keep::Plain),
+        ("pid", Keep::Plain),
+        ("offset", Keep::Plain),
+    ];
+
     /// Reads the payload of CONNECT. The token may also stand in `bearer`.
     fn parse(payload: Option<&RawValue>, bearer: Option<&str>) -> Result<Self, ChatError> {
         let payload =
-            payload.map_or(Ok(Value::Null), |auth| check::parse(auth.get().as_bytes()))?;
+            payload.map_or(Ok(Value::Null), |auth| json::parse(auth.get(), Self::NAMES))?;
         let text = |field| payload.get(field).and_then(Value::as_str);
         Ok(Self {
             token: text("token").or(bearer).unwrap_or_default().to_owned(),
@@ -195,7 +201,7 @@ fn command(event: &Event<'_>) -> Result<Command, ChatError> {
         return Err(ChatError::field("data", "must hold no binary"));
     }
     let data = match event.arguments.first() {
-        Some(data) => check::parse(data.get().as_bytes())?,
+        Some(data) => json::parse(data.get(), command::DATA)?,
         None => Value::Null,
     };
     Command::from_event(&event.name, data)

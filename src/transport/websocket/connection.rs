@@ -93,7 +93,7 @@ impl Handler for Plain {
         match frame::Frame::parse(text) {
             Ok(frame::Frame { event, data, id }) => {
                 let command = Command::from_event(&event, data);
-                let event = Some(event);
+                let event = Some(event.into_owned());
                 self.exchange
                     .push(Target { id, event }, command, text.len());
             }

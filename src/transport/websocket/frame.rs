@@ -1,36 +1,36 @@
 //! The frames of the plain WebSocket (contract, "Plain WebSocket"). Pure.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::error::ChatError;
-use crate::wire::check::{self, Fields};
+use crate::wire::check::Fields;
+use crate::wire::command::DATA;
 use crate::wire::event::{ErrorEvent, Event};
+use crate::wire::json::{self, Keep, Names, Value};
 use crate::wire::reply::{Failure, encode, success};
 
 /// `{"event": …, "data": …, "id": …}`, from a client.
 #[derive(Debug)]
-pub(crate) struct Frame {
-    pub(crate) event: String,
-    pub(crate) data: Value,
+pub(crate) struct Frame<'a> {
+    pub(crate) event: Cow<'a, str>,
+    pub(crate) data: Value<'a>,
     pub(crate) id: Option<Id>,
 }
 
-/// What a client calls its frame, any JSON at all; the reply repeats it. Kept as text, because as
-/// values it could take a hundred times the memory of its frame.
+const FRAME: Names = &[
+    ("event", Keep::Plain),
+    ("data", Keep::Fields(DATA)),
+    ("id", Keep::Json),
+];
+
+/// What a client calls its frame, any JSON at all; the reply repeats it as it was written.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Id(Box<RawValue>);
-
-impl Id {
-    /// # Panics
-    /// Never: JSON that was read can be written.
-    fn of(value: &Value) -> Self {
-        Self(to_raw_value(value).expect("JSON can be encoded"))
-    }
-}
 
 /// How an answer finds its way back.
 #[derive(Debug, Default)]
@@ -39,14 +39,17 @@ pub(crate) struct Target {
     pub(super) event: Option<String>,
 }
 
-impl Frame {
+impl<'a> Frame<'a> {
     /// Reads a frame; if that fails, what can be told of it, so that the refusal finds its way.
-    pub(crate) fn parse(text: &str) -> Result<Self, (Target, ChatError)> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, (Target, ChatError)> {
         let lost = |refusal| (Target::default(), refusal);
-        let value = check::parse(text.as_bytes()).map_err(lost)?;
-        // An id that is null is an id: the client sees its own frame answered.
-        let id = value.get("id").map(Id::of);
+        let value = json::parse(text, FRAME).map_err(lost)?;
         let mut fields = Fields::of(value, "frame").map_err(lost)?;
+        // An id that is null is an id: the client sees its own frame answered.
+        let id = match fields.take("id") {
+            Some(Value::Json(json)) => Some(Id(json.0.to_owned())),
+            _ => None,
+        };
         match fields.string("event") {
             Some(event) => Ok(Self {
                 event,
@@ -103,6 +106,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use serde_json::value::to_raw_value;
+
+    fn id(value: &serde_json::Value) -> Id {
+        Id(to_raw_value(value).expect("JSON"))
+    }
 
     fn written(id: Option<&Id>) -> Option<&str> {
         id.map(|id| id.0.get())
@@ -110,15 +118,14 @@ mod tests {
 
     #[test]
     fn a_frame_has_an_event_and_perhaps_data_and_an_id() {
-        let frame = Frame::parse(r#"{"event":"e","data":{"a":1},"id":7}"#).expect("sound");
+        let text = r#"{"event":"e","data":{"a":1,"content":"hi"},"id":[7, 1e2]}"#;
+        let frame = Frame::parse(text).expect("sound");
         assert_eq!(
-            (
-                frame.event.as_str(),
-                &frame.data,
-                written(frame.id.as_ref())
-            ),
-            ("e", &json!({"a": 1}), Some("7"))
+            (&*frame.event, written(frame.id.as_ref())),
+            ("e", Some("[7, 1e2]"))
         );
+        let content = ("content", Value::Text("hi".into()));
+        assert_eq!(frame.data, Value::Object(vec![content]));
         let frame = Frame::parse(r#"{"event":"e"}"#).expect("sound");
         assert_eq!(
             (&frame.data, written(frame.id.as_ref())),
@@ -144,13 +151,13 @@ mod tests {
     fn answers_repeat_the_id() {
         let data = RawValue::from_string(r#"{"a":1}"#.to_owned()).expect("JSON");
         assert_eq!(
-            answer(Some(&Id::of(&json!("x\"y"))), &data).expect("an answer"),
+            answer(Some(&id(&json!("x\"y"))), &data).expect("an answer"),
             r#"{"reply":"x\"y","status":"success","data":{"a":1}}"#
         );
         assert_eq!(answer(None, &data), None);
         assert_eq!(
             refusal(
-                Some(&Id::of(&json!(7))),
+                Some(&id(&json!(7))),
                 Some("e"),
                 &ChatError::NotFound("user")
             ),
@@ -173,7 +180,7 @@ mod tests {
             let text = json!({"event": event, "data": data, "id": id}).to_string();
             let frame = Frame::parse(&text).expect("sound");
             prop_assert_eq!(frame.event, event);
-            prop_assert_eq!(frame.data, json!(data));
+            prop_assert_eq!(frame.data, Value::Integer(data));
             let id = id.to_string();
             prop_assert_eq!(written(frame.id.as_ref()), Some(id.as_str()));
         }

@@ -157,11 +157,11 @@ async fn introduction(
 /// Who sends this first frame; else why it is refused, its event, and the end if it is that.
 async fn identify(
     gateway: &Gateway,
-    frame: Result<Frame, (frame::Target, ChatError)>,
+    frame: Result<Frame<'_>, (frame::Target, ChatError)>,
 ) -> Result<Admitted, (ChatError, Option<String>, Option<Why>)> {
     let frame = frame.map_err(|(target, refusal)| (refusal, target.event, None))?;
-    let event = frame.event.clone();
-    if frame.event != "authenticate" {
+    let event = frame.event.into_owned();
+    if event != "authenticate" {
         return Err((ChatError::Unauthenticated, Some(event), None));
     }
     let token = frame.data.get("token").and_then(|token| token.as_str());
