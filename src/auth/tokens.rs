@@ -52,8 +52,9 @@ struct NewClaims<'a> {
     sign_in: Option<SignInId>,
 }
 
-/// What a refresh token says. It names nobody, so it can never pass for a token.
+/// What a refresh token says, and nothing else: it names nobody, so it can never pass for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Renewal {
     /// Of which sign-in.
     pub renews: SignInId,
@@ -317,6 +318,13 @@ mod tests {
         );
         let refused = tokens.verify_renewal(&token);
         assert_eq!(refused, Err(ChatError::Unauthenticated));
+        let both = json!({"sub": "7", "renews": 3, "generation": 5, "iat": NOW, "exp": NOW});
+        let both = minted(Algorithm::HS256, &both, SECRET);
+        assert_eq!(tokens.verify(&both).expect("counts").user, UserId(7));
+        assert_eq!(
+            tokens.verify_renewal(&both),
+            Err(ChatError::Unauthenticated)
+        );
         let over = json!({"renews": 3, "generation": 5, "iat": 1, "exp": 2});
         let refused = tokens.verify_renewal(&minted(Algorithm::HS256, &over, SECRET));
         assert_eq!(refused, Err(ChatError::Unauthenticated));
