@@ -1,12 +1,13 @@
 //! Reads JSON and keeps no more of it than is asked for.
 //!
 //! Every byte is checked: UTF-8 before, here syntax, numbers in range, whole surrogates, and
-//! nesting of at most 128, also where nobody looks. What nobody asks for is passed over and leaves
+//! nesting of at most 127, also where nobody looks. What nobody asks for is passed over and leaves
 //! nothing: as a tree it could take a hundred times its own size in memory. So what is read takes
 //! less than ten times the size of its text, whatever stands in it (`tests/fuzz`).
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read as _;
 
 use entities::ids::MAX_SAFE_INTEGER;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -25,7 +26,7 @@ pub enum Keep {
     Plain,
     /// The same, and of an object these fields.
     Fields(Names),
-    /// Its text.
+    /// Its text, of a field of the outermost object.
     Json,
 }
 
@@ -124,9 +125,11 @@ impl<'de> DeserializeSeed<'de> for Keep {
             Self::Fields(names) => json.deserialize_any(Kept(names)),
             Self::Json => {
                 let raw: &RawValue = serde::Deserialize::deserialize(json)?;
-                // Its syntax was checked, and nothing else.
-                let mut inner = serde_json::Deserializer::from_str(raw.get());
-                Passed.deserialize(&mut inner).map_err(D::Error::custom)?;
+                // Its syntax was checked, and nothing else. It stands in an object, which is a
+                // level of nesting, as this list is.
+                let list = b"[".chain(raw.get().as_bytes()).chain(&b"]"[..]);
+                let mut list = serde_json::Deserializer::from_reader(list);
+                Passed.deserialize(&mut list).map_err(D::Error::custom)?;
                 Ok(Value::Json(Json(raw)))
             }
         }

@@ -39,7 +39,8 @@ const PLACES: [&str; 9] = [
 #[test]
 fn hostile_json_is_malformed_wherever_it_stands() {
     let deep = "[".repeat(100_000);
-    let closed = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let closed = nested(128);
     for bad in [
         "{",
         "nul",
@@ -66,6 +67,13 @@ fn hostile_json_is_malformed_wherever_it_stands() {
     }
     for bad in ["", " ", "{} {}"] {
         assert_eq!(code(bad), Some("malformed_json"));
+    }
+    // Both count the object around them.
+    for (levels, expected) in [(126, None), (127, Some("malformed_json"))] {
+        for name in ["plain", "json", "other"] {
+            let text = format!(r#"{{"{name}":{}}}"#, nested(levels));
+            assert_eq!(code(&text), expected, "{name} {levels}");
+        }
     }
 }
 
