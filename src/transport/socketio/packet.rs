@@ -26,8 +26,8 @@ pub const MAIN: &str = "/";
 pub const ID_MAX: u64 = (1 << 53) - 1;
 
 /// How many arguments an event may have after its name. Generous; it bounds what a split event
-/// costs to 16 KiB.
-pub const ARGUMENTS_MAX: usize = 1_000;
+/// costs to 4 KiB.
+pub const ARGUMENTS_MAX: usize = 256;
 
 /// Names that clients and servers use for events of their own: on the wire they are forgeries.
 const RESERVED: [&str; 6] = [
