@@ -29,3 +29,10 @@ pub mod telemetry;
 #[doc(hidden)]
 #[path = "../benches/micro/subjects/mod.rs"]
 pub mod subjects;
+
+/// What the fuzz targets try. It stands beside them, and here because it is not public; its tests
+/// try what is kept in their corpus.
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+#[path = "../tests/fuzz/subjects/mod.rs"]
+pub mod fuzz;

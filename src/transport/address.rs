@@ -17,11 +17,11 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies that are believed (`--forwarded-by`). Clones are the same ones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Proxies(Arc<[IpAddr]>);
+pub(crate) struct Proxies(Arc<[IpAddr]>);
 
 impl Proxies {
     /// These.
-    pub(super) fn new(addresses: &[IpAddr]) -> Self {
+    pub(crate) fn new(addresses: &[IpAddr]) -> Self {
         Self(addresses.iter().map(IpAddr::to_canonical).collect())
     }
 
@@ -31,7 +31,7 @@ impl Proxies {
     }
 
     /// For whom `peer` asks: mostly itself.
-    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Address {
+    pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Address {
         let told = self.know(peer).then(|| forwarded_for(headers)).flatten();
         Address::from(told.unwrap_or(peer))
     }

@@ -23,7 +23,7 @@ impl FromRequestParts<Gateway> for Caller {
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, 2.1); the scheme's letters may be
 /// of either case.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -31,7 +31,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The token in a list of WebSocket subprotocols, `bearer, <JWT>` (contract, "Plain WebSocket"):
 /// a browser can set no header, and the URL would be logged.
-pub(super) fn bearer_protocol(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_protocol(headers: &HeaderMap) -> Option<&str> {
     let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
     let mut protocols = protocols.split(',').map(str::trim);
     (protocols.next()? == "bearer").then(|| protocols.next().unwrap_or_default())

@@ -4,13 +4,13 @@ pub mod server;
 
 pub mod origin;
 
-mod address;
+pub(crate) mod address;
 
 pub mod crowd;
 
-mod caller;
+pub(crate) mod caller;
 
-mod rest;
+pub(crate) mod rest;
 
 mod body;
 

@@ -38,6 +38,7 @@ mod accounts;
 mod bursts;
 mod conversation_list;
 mod conversations;
+mod corpus;
 mod crash;
 mod delivered;
 mod disk;

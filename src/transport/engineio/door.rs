@@ -20,13 +20,14 @@ use crate::transport::frames::Frames;
 use crate::transport::upgrade::Upgrade;
 
 /// What a request's query asks for.
-struct Query {
-    transport: Transport,
-    sid: Option<String>,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) transport: Transport,
+    pub(crate) sid: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Transport {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
     Polling,
     WebSocket,
 }
@@ -140,7 +141,7 @@ async fn post<S: Service>(
 }
 
 impl Query {
-    fn parse(query: &str) -> Result<Self, ProtocolError> {
+    pub(crate) fn parse(query: &str) -> Result<Self, ProtocolError> {
         let value = |wanted| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
             pairs.find_map(|(name, value)| (name == wanted).then_some(value))

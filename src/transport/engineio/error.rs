@@ -8,7 +8,7 @@ use crate::error::ChatError;
 
 /// Why a request is refused. The codes below 6 are those of the reference implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProtocolError {
+pub(crate) enum ProtocolError {
     TransportUnknown,
     SessionUnknown,
     BadMethod,

@@ -7,9 +7,9 @@
 
 pub mod packet;
 
-mod door;
+pub(crate) mod door;
 
-mod error;
+pub(crate) mod error;
 
 mod link;
 

@@ -3,7 +3,7 @@
 pub(super) mod answer;
 
 mod accounts;
-mod body;
+pub(crate) mod body;
 mod conversations;
 mod health;
 mod messages;

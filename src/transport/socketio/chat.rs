@@ -162,9 +162,9 @@ impl Source for Chats {
 }
 
 /// What a client says of itself as it enters.
-struct Auth {
-    token: String,
-    comeback: Option<Comeback>,
+pub(crate) struct Auth {
+    pub(crate) token: String,
+    pub(crate) comeback: Option<Comeback>,
 }
 
 impl Auth {
@@ -175,7 +175,10 @@ impl Auth {
     ];
 
     /// Reads the payload of CONNECT. The token may also stand in `bearer`.
-    fn parse(payload: Option<&RawValue>, bearer: Option<&str>) -> Result<Self, ChatError> {
+    pub(crate) fn parse(
+        payload: Option<&RawValue>,
+        bearer: Option<&str>,
+    ) -> Result<Self, ChatError> {
         let payload =
             payload.map_or(Ok(Value::Null), |auth| json::parse(auth.get(), Self::NAMES))?;
         let text = |field| payload.get(field).and_then(Value::as_str);
@@ -196,7 +199,7 @@ async fn open(chat: &Chat, auth: Auth) -> Result<Session, ChatError> {
     chat.open_recoverable(caller, auth.comeback).await
 }
 
-fn command(event: &Event<'_>) -> Result<Command, ChatError> {
+pub(crate) fn command(event: &Event<'_>) -> Result<Command, ChatError> {
     if !event.attachments.is_empty() {
         return Err(ChatError::field("data", "must hold no binary"));
     }

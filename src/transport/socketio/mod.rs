@@ -6,7 +6,7 @@
 
 pub mod packet;
 
-mod chat;
+pub(crate) mod chat;
 
 mod connection;
 

@@ -35,8 +35,8 @@ pub(crate) struct Id(Box<RawValue>);
 /// How an answer finds its way back.
 #[derive(Debug, Default)]
 pub(crate) struct Target {
-    pub(super) id: Option<Id>,
-    pub(super) event: Option<String>,
+    pub(crate) id: Option<Id>,
+    pub(crate) event: Option<String>,
 }
 
 impl<'a> Frame<'a> {
@@ -78,7 +78,7 @@ pub(crate) fn answer(id: Option<&Id>, data: &RawValue) -> Option<Bytes> {
 }
 
 /// What answers a frame that was refused: its reply, or an `error` event.
-pub(super) fn refusal(id: Option<&Id>, event: Option<&str>, refusal: &ChatError) -> Bytes {
+pub(crate) fn refusal(id: Option<&Id>, event: Option<&str>, refusal: &ChatError) -> Bytes {
     match id {
         Some(reply) => {
             let envelope = Failure::from(refusal);
