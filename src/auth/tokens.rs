@@ -180,8 +180,12 @@ impl Tokens {
             verified.unwrap_or(false)
         };
         let key = self.check.iter().find(has_signed).ok_or_else(refused)?;
-        let decoded = jsonwebtoken::decode::<T>(token, key, rules);
-        decoded.map(|decoded| decoded.claims).map_err(|_| refused())
+        let decoded = jsonwebtoken::decode::<T>(token, key, rules).map_err(|_| refused())?;
+        // No extension is understood here, so none may be critical (RFC 7515, 4.1.11).
+        if decoded.header.crit.is_some() {
+            return Err(refused());
+        }
+        Ok(decoded.claims)
     }
 
     /// Whose token this is.
@@ -298,6 +302,16 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_token_with_an_extension_that_must_be_understood_does_not_count() {
+        let mut header = Header::new(Algorithm::HS256);
+        header.crit = Some(vec!["b64".to_owned()]);
+        let claims = json!({"sub": "7", "exp": NOW});
+        let key = EncodingKey::from_secret(SECRET);
+        let token = jsonwebtoken::encode(&header, &claims, &key).expect("a token");
+        assert_eq!(tokens().verify(&token), Err(ChatError::Unauthenticated));
     }
 
     #[test]
