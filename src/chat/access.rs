@@ -179,7 +179,7 @@ impl Chat {
         let (chat, user) = (self.clone(), caller.id());
         self.to_the_end(async move {
             let from = seconds().saturating_add(1);
-            chat.0.neighbours.store.end_tokens(user, from).await?;
+            let from = chat.0.neighbours.store.end_tokens(user, from).await?;
             chat.revoke(user, Revocation::Before(from));
             Ok(())
         })
@@ -200,15 +200,14 @@ impl Chat {
         let mut account = self.recognize(email, change.current).await?;
         let hash = self.0.passwords.hash(change.new).await?;
         let (chat, user) = (self.clone(), caller.id());
-        let from = seconds().saturating_add(1).max(account.tokens_from);
-        self.to_the_end(async move {
+        let ended = self.to_the_end(async move {
             let store = &chat.0.neighbours.store;
-            store.change_password(user, hash, from).await?;
+            let from = seconds().saturating_add(1);
+            let from = store.change_password(user, hash, from).await?;
             chat.revoke(user, Revocation::Before(from));
-            Ok(())
-        })
-        .await?;
-        account.tokens_from = from;
+            Ok(from)
+        });
+        account.tokens_from = ended.await?;
         self.signed_in(account, change.refresh).await
     }
 

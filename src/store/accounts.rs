@@ -160,20 +160,17 @@ impl Store {
         self.update(update).await.map(drop)
     }
 
-    /// Ends every token of `id` that was issued before `from`, in seconds since the epoch. That
-    /// moment never moves back.
+    /// Ends every token of `id` that was issued until now: from the moment on that this tells, others
+    /// count. That is `from`, in seconds since the epoch, unless it was this or later before: then
+    /// tokens may be dated to it already, and it is the second after.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn end_tokens(&self, id: UserId, from: i64) -> Result<(), StoreError> {
-        let update = users::Entity::update_many()
-            .col_expr(users::Column::TokensFrom, from.into())
-            .filter(users::Column::Id.eq(id))
-            .filter(users::Column::TokensFrom.lt(from));
-        self.update(update).await.map(drop)
+    pub async fn end_tokens(&self, id: UserId, from: i64) -> Result<i64, StoreError> {
+        self.end_tokens_and(id, from, None).await
     }
 
-    /// Changes the password of `id`, and with it ends every token issued before `from`.
+    /// Changes the password of `id`, and ends every token with it: see [`Store::end_tokens`].
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -182,12 +179,35 @@ impl Store {
         id: UserId,
         password_hash: String,
         from: i64,
-    ) -> Result<(), StoreError> {
-        let update = users::Entity::update_many()
-            .col_expr(users::Column::PasswordHash, password_hash.into())
+    ) -> Result<i64, StoreError> {
+        self.end_tokens_and(id, from, Some(password_hash)).await
+    }
+
+    async fn end_tokens_and(
+        &self,
+        id: UserId,
+        from: i64,
+        password_hash: Option<String>,
+    ) -> Result<i64, StoreError> {
+        let transaction = self.begin().await?;
+        let before = users::Entity::find_by_id(id)
+            .select_only()
+            .column(users::Column::TokensFrom)
+            .into_tuple::<i64>()
+            .one(&transaction)
+            .await;
+        let before = before.map_err(|cause| self.unwritten(cause))?;
+        let from = Ord::max(from, before.unwrap_or(0).saturating_add(1));
+        let mut update = users::Entity::update_many()
             .col_expr(users::Column::TokensFrom, from.into())
             .filter(users::Column::Id.eq(id));
-        self.update(update).await.map(drop)
+        if let Some(hash) = password_hash {
+            update = update.col_expr(users::Column::PasswordHash, hash.into());
+        }
+        let updated = update.exec(&transaction).await;
+        updated.map_err(|cause| self.unwritten(cause))?;
+        self.commit(transaction).await?;
+        Ok(from)
     }
 
     /// Erases who `id` was at `now`, in milliseconds since the epoch: what is left is a row that

@@ -13,21 +13,21 @@ use crate::harness::server::TestServer;
 use crate::harness::token::{claims, mint, mint_by, now};
 
 /// The same person, signed in once more.
-async fn again(person: &Person) -> Person {
+pub(crate) async fn again(person: &Person) -> Person {
     let email = format!("{}@example.com", person.name.to_lowercase());
     let data = person.door.login(&email, PASSWORD).await.ok();
     Person::new(&person.door, &data)
 }
 
 /// How a socket ends whose token has ended.
-fn signed_out(transport: Transport) -> End {
+pub(crate) fn signed_out(transport: Transport) -> End {
     match transport {
         Transport::WebSocket | Transport::SocketIo => End::Code(4401),
         Transport::Polling => End::Packet,
     }
 }
 
-async fn log_out(person: &Person, path: &str) {
+pub(crate) async fn log_out(person: &Person, path: &str) {
     let path = format!("/api/auth/{path}");
     let answer = person.call(Method::POST, &path, Carried::default()).await;
     assert_eq!(answer.ok(), json!({}));
@@ -91,6 +91,21 @@ async fn logging_out_everywhere_ends_every_token_and_socket(transport: Transport
     server.restart().await;
     is_out(&ana, transport).await;
     is_in(&new, transport).await;
+}
+
+/// Tokens are dated in seconds, and those from after such an end to the next one.
+#[tokio::test]
+async fn what_signs_in_after_an_end_is_ended_by_the_next_in_the_same_second() {
+    let server = TestServer::start().await;
+    let [ana] = server.people(["Ana"]).await;
+    for _ in 0..3 {
+        let person = again(&ana).await;
+        log_out(&person, "logout-everywhere").await;
+        is_out(&person, Transport::WebSocket).await;
+        let person = again(&ana).await;
+        change(&person, PASSWORD, PASSWORD).await.ok();
+        is_out(&person, Transport::WebSocket).await;
+    }
 }
 
 async fn whoever_is_logged_out_is_offline_at_once(transport: Transport) {

@@ -73,6 +73,22 @@ async fn a_chosen_status_and_the_last_session_are_kept() {
     assert_eq!((bob.chosen.as_str(), bob.last_seen_at), ("online", None));
 }
 
+#[tokio::test]
+async fn tokens_that_end_twice_in_a_second_end_from_two_moments() {
+    let lab = Lab::open().await;
+    let (ann, bob) = (lab.person("Ann", 1).await, lab.person("Bob", 2).await);
+    let store = &lab.store;
+    // Whoever signs in after the first has tokens that are dated to 100.
+    assert_eq!(store.end_tokens(ann, 100).await.unwrap(), 100);
+    assert_eq!(store.end_tokens(ann, 100).await.unwrap(), 101);
+    let hash = "another".to_owned();
+    assert_eq!(store.change_password(ann, hash, 100).await.unwrap(), 102);
+    assert_eq!(store.end_tokens(ann, 200).await.unwrap(), 200);
+    let ann = store.account(ann).await.unwrap().unwrap();
+    let bob = store.account(bob).await.unwrap().unwrap();
+    assert_eq!((ann.tokens_from, bob.tokens_from), (200, 0));
+}
+
 impl Lab {
     /// The names that `me` finds, in their order.
     async fn names(&self, me: UserId, search: &str) -> Vec<String> {
