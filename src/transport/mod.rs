@@ -41,7 +41,6 @@ mod departure;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -49,6 +48,7 @@ use crate::chat::Chat;
 use crate::config::{Config, Limits};
 use address::Proxies;
 use origin::Origins;
+use rest::{Call, Routes};
 use turnstile::Turnstile;
 
 /// What every handler knows.
@@ -94,8 +94,18 @@ impl Gateway {
             .route("/socket.io/", socketio.clone())
             // Clients with `addTrailingSlash: false`.
             .route("/socket.io", socketio);
-        let routes = rest::routes().route("/ws", get(websocket::connect));
         let web_root = config.web_root.as_deref();
-        rest::layers(routes, polling, &self, web_root).with_state(self)
+        rest::layers(routes(), polling, &self, web_root).with_state(self)
     }
+}
+
+/// Every call that the server takes, as its router has it: method and address, `{id}` for an id.
+/// Not here are the page and Socket.IO's door, which ask nobody who they are.
+#[must_use]
+pub fn calls() -> Vec<Call> {
+    routes().calls()
+}
+
+fn routes() -> Routes {
+    rest::routes().get("/ws", websocket::connect)
 }

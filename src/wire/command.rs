@@ -92,6 +92,29 @@ const SOCKET: Spelling = Spelling {
     up_to: "upToSeq",
 };
 
+/// Reads the payload of one event.
+type Read = fn(Value<'_>) -> Result<Command, ChatError>;
+
+/// Every event of a client, and what it asks for.
+const EVENTS: [(&str, Read); 7] = [
+    ("send_message", |data| {
+        send(data, SOCKET).map(|(id, draft)| Command::Send(id, draft))
+    }),
+    ("mark_read", mark_read),
+    ("typing_start", |data| typing(data, true)),
+    ("typing_stop", |data| typing(data, false)),
+    ("join_conversation", join),
+    ("leave_conversation", |data| {
+        conversation(data).map(Command::Leave)
+    }),
+    ("status_update", |data| chosen(data).map(Command::SetStatus)),
+];
+
+/// The names of every event that a client may send, once it is known who it is.
+pub fn events() -> impl Iterator<Item = &'static str> {
+    EVENTS.into_iter().map(|(name, _)| name)
+}
+
 impl Command {
     /// The command that a socket event asks for, whose `data` was read by [`DATA`].
     ///
@@ -99,16 +122,9 @@ impl Command {
     /// [`ChatError::UnknownEvent`] for a name that the contract does not know,
     /// [`ChatError::Invalid`] for a payload that breaks its rules.
     pub fn from_event(event: &str, data: Value<'_>) -> Result<Self, ChatError> {
-        match event {
-            "join_conversation" => join(data),
-            "leave_conversation" => conversation(data).map(Self::Leave),
-            "typing_start" => conversation(data).map(|id| Self::SetTyping(id, true)),
-            "typing_stop" => conversation(data).map(|id| Self::SetTyping(id, false)),
-            "send_message" => send(data, SOCKET).map(|(id, draft)| Self::Send(id, draft)),
-            "mark_read" => mark_read(data),
-            "status_update" => chosen(data).map(Self::SetStatus),
-            _ => Err(ChatError::UnknownEvent),
-        }
+        let found = EVENTS.iter().find(|(name, _)| *name == event);
+        let (_, read) = found.ok_or(ChatError::UnknownEvent)?;
+        read(data)
     }
 }
 
@@ -134,6 +150,10 @@ fn mark_read(data: Value<'_>) -> Result<Command, ChatError> {
         }),
         _ => Err(fields.refusal()),
     }
+}
+
+fn typing(data: Value<'_>, typing: bool) -> Result<Command, ChatError> {
+    conversation(data).map(|id| Command::SetTyping(id, typing))
 }
 
 fn conversation(data: Value<'_>) -> Result<ConversationId, ChatError> {

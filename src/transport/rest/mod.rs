@@ -8,6 +8,7 @@ mod conversations;
 mod health;
 mod messages;
 mod page;
+mod routes;
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use axum::{Router, http};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -24,48 +25,43 @@ use tower_http::services::ServeDir;
 use super::Gateway;
 use crate::error::ChatError;
 use answer::Refusal;
+pub(super) use routes::{Call, Routes};
 
-/// Every address, without what surrounds them.
-pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/api/auth/register", post(accounts::register))
-        .route("/api/auth/login", post(accounts::login))
-        .route("/api/auth/refresh", post(accounts::refresh))
-        .route("/api/auth/logout", post(accounts::log_out))
-        .route(
-            "/api/auth/logout-everywhere",
-            post(accounts::log_out_everywhere),
-        )
-        .route("/api/users", get(accounts::users))
-        .route("/api/users/me", get(accounts::me).delete(accounts::delete))
-        .route("/api/users/me/password", put(accounts::change_password))
-        .route("/api/users/me/status", put(accounts::set_status))
-        .route("/api/users/{id}", get(accounts::user))
-        .route(
-            "/api/conversations",
-            post(conversations::create).get(conversations::list),
-        )
-        .route("/api/conversations/{id}", get(conversations::one))
-        .route("/api/messages/send", post(messages::send))
-        .route("/api/messages/unread/count", get(messages::unread))
-        .route("/api/messages/conversation/{id}", get(messages::history))
-        .route("/api/messages/conversation/{id}/read", put(messages::read))
-        .route(
-            "/api/messages/conversation/{id}/typing",
-            post(messages::typing),
-        )
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+/// Every call, without what surrounds them.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .post("/api/auth/register", accounts::register)
+        .post("/api/auth/login", accounts::login)
+        .post("/api/auth/refresh", accounts::refresh)
+        .post("/api/auth/logout", accounts::log_out)
+        .post("/api/auth/logout-everywhere", accounts::log_out_everywhere)
+        .get("/api/users", accounts::users)
+        .get("/api/users/me", accounts::me)
+        .delete("/api/users/me", accounts::delete)
+        .put("/api/users/me/password", accounts::change_password)
+        .put("/api/users/me/status", accounts::set_status)
+        .get("/api/users/{id}", accounts::user)
+        .post("/api/conversations", conversations::create)
+        .get("/api/conversations", conversations::list)
+        .get("/api/conversations/{id}", conversations::one)
+        .post("/api/messages/send", messages::send)
+        .get("/api/messages/unread/count", messages::unread)
+        .get("/api/messages/conversation/{id}", messages::history)
+        .put("/api/messages/conversation/{id}/read", messages::read)
+        .post("/api/messages/conversation/{id}/typing", messages::typing)
+        .get("/health/live", health::live)
+        .get("/health/ready", health::ready)
 }
 
 /// What surrounds every route: whole bodies, origins, panics, and what answers when no route
 /// does. Those of `polling` read their bodies themselves, and refuse in their own words.
 pub(super) fn layers(
-    routes: Router<Gateway>,
+    routes: Routes,
     polling: Router<Gateway>,
     gateway: &Gateway,
     web_root: Option<&Path>,
 ) -> Router<Gateway> {
+    let routes = routes.into_router();
     let routes = match web_root {
         Some(directory) => {
             let files = ServeDir::new(directory).call_fallback_on_method_not_allowed(true);
