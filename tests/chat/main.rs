@@ -49,6 +49,7 @@ mod frames;
 mod harness;
 mod history;
 mod joining;
+mod matrix;
 mod messages;
 mod order;
 mod presence;

@@ -84,26 +84,6 @@ pub(crate) async fn nothing_happened(ana: &Person) {
 }
 
 #[tokio::test]
-async fn every_call_is_refused_without_a_token() {
-    let server = TestServer::start().await;
-    let ana = two(&server).await;
-    for (method, path, body) in calls() {
-        let carried = body.as_ref().map(Carried::json).unwrap_or_default();
-        let refused = server.door.call(method.clone(), path, carried).await;
-        refused.refused(401, "unauthenticated");
-        // Who may not come in is not told what else is wrong.
-        for carried in [
-            Carried::raw("application/json", "{"),
-            Carried::raw("text/plain", "x"),
-        ] {
-            let refused = server.door.call(method.clone(), path, carried).await;
-            refused.refused(401, "unauthenticated");
-        }
-    }
-    nothing_happened(&ana).await;
-}
-
-#[tokio::test]
 async fn an_unknown_route_is_404_and_a_wrong_method_405() {
     let server = TestServer::start().await;
     let ana = two(&server).await;

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use duologue::config::Config;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -28,6 +30,16 @@ pub(crate) fn mint(claims: &Value) -> String {
 pub(crate) fn mint_by(algorithm: Algorithm, secret: &[u8], claims: &Value) -> String {
     let key = EncodingKey::from_secret(secret);
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("a token")
+}
+
+/// The claims of a good token under any header, signed as the server under test signs whatever
+/// that says.
+pub(crate) fn forge(header: &Value, id: i64) -> String {
+    let signed = [header, &claims(id)].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = signed.join(".");
+    let key = EncodingKey::from_secret(secret());
+    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256);
+    format!("{signed}.{}", signature.expect("a signature"))
 }
 
 /// The secret of the server under test.
