@@ -91,6 +91,15 @@ impl Door {
         path: &str,
         carried: Carried<'_>,
     ) -> Option<Answer> {
+        self.attempt(method, path, carried).await.ok()
+    }
+
+    async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        carried: Carried<'_>,
+    ) -> reqwest::Result<Answer> {
         let asked = format!("{method} {path}");
         let url = format!("http://{}{path}", self.address());
         let mut request = self.client.request(method, url);
@@ -103,10 +112,10 @@ impl Door {
         if let Some(body) = carried.body {
             request = request.body(body);
         }
-        let response = request.send().await.ok()?;
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.ok()?;
-        Some(Answer {
+        let text = response.text().await?;
+        Ok(Answer {
             status,
             headers,
             text,
@@ -117,8 +126,8 @@ impl Door {
     /// One call, which must be answered.
     pub(crate) async fn call(&self, method: Method, path: &str, carried: Carried<'_>) -> Answer {
         let asked = format!("{method} {path}");
-        let answer = self.try_call(method, path, carried).await;
-        answer.unwrap_or_else(|| panic!("{asked} got no answer within {DEADLINE:?}"))
+        let answer = self.attempt(method, path, carried).await;
+        answer.unwrap_or_else(|error| panic!("{asked} got no answer: {error:?}"))
     }
 
     /// A `GET` by nobody.
