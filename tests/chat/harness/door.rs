@@ -60,7 +60,12 @@ impl<'a> Carried<'a> {
 impl Door {
     /// A door to the server at `address`.
     pub(crate) fn to(address: SocketAddr) -> Arc<Self> {
-        let client = Client::builder().no_proxy().timeout(DEADLINE).build();
+        // The server closes what is idle for 15 s: a request must not meet that on its way.
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(DEADLINE)
+            .pool_idle_timeout(DEADLINE / 2)
+            .build();
         let client = client.expect("an HTTP client");
         Arc::new(Self {
             client,
