@@ -37,6 +37,8 @@ impl App {
     /// # Errors
     /// One line for a person: why the server cannot start.
     pub async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Self> {
+        #[cfg(feature = "faults")]
+        crate::faults::start()?;
         let address = listener
             .local_addr()
             .context("the listener has no address")?;

@@ -24,6 +24,9 @@ pub mod auth;
 
 pub mod telemetry;
 
+#[cfg(feature = "faults")]
+mod faults;
+
 /// What the micro-benches time. It stands beside them, and here because it is not public.
 #[cfg(feature = "micro")]
 #[doc(hidden)]

@@ -8,7 +8,7 @@ const LINES_MAX: usize = 400;
 const COLUMNS_MAX: usize = 120;
 
 /// Each room and the rooms that it may name. The vocabulary (`wire`, `error`, `config`, `quota`,
-/// `entities`) may be named by all, and names nothing but itself.
+/// `faults`, `entities`) may be named by all, and names nothing but itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["transport", "chat", "actors", "store", "auth"]),
     ("upkeep", &["store", "auth"]),
@@ -21,10 +21,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("config", &[]),
     ("quota", &[]),
+    ("faults", &[]),
     ("telemetry", &[]),
 ];
 
-const VOCABULARY: &[&str] = &["wire", "error", "config", "quota"];
+const VOCABULARY: &[&str] = &["wire", "error", "config", "quota", "faults"];
 
 /// Crates and the only rooms that may name them.
 const CRATES: &[(&str, &[&str])] = &[
@@ -38,7 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dashmap", &["actors"]),
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
-    ("anyhow", &["app", "upkeep", "auth"]),
+    ("anyhow", &["app", "upkeep", "auth", "faults"]),
     ("clap", &["config"]),
 ];
 
@@ -159,6 +160,28 @@ fn nothing_is_left_behind() {
         }
     }
     assert!(wrong.is_empty(), "left behind:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn faults_on_purpose_are_compiled_into_test_builds_alone() {
+    let mut wrong = Vec::new();
+    let mut found = 0;
+    for (path, text) in sources("src") {
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if !names(code, "faults") && !code.contains("crate::faults") {
+                continue;
+            }
+            found += 1;
+            let before = number.checked_sub(1).map(|before| lines[before]);
+            if before != Some(r#"#[cfg(feature = "faults")]"#) {
+                wrong.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(found > 0, "the mentions were not understood");
+    assert!(wrong.is_empty(), "in every build:\n{}", wrong.join("\n"));
 }
 
 #[test]

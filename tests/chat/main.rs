@@ -45,6 +45,8 @@ mod disk;
 mod drain;
 mod durable;
 mod engineio;
+#[cfg(feature = "faults")]
+mod faults;
 mod frames;
 mod harness;
 mod history;

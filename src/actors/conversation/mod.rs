@@ -26,6 +26,8 @@ use super::journal::{JournalMsg, Outcome};
 use super::session::SessionMsg;
 use super::{Ask, Neighbours};
 use crate::error::ChatError;
+#[cfg(feature = "faults")]
+use crate::faults;
 use crate::store::Message;
 use crate::wire::command::Draft;
 use crate::wire::reply::{Joined, ReadMark, Sent};
@@ -204,6 +206,8 @@ impl Actor for Conversation {
         let neighbours = &state.start.neighbours;
         let fence = |reply| JournalMsg::Fence { reply };
         neighbours.journal.call(fence, None).await?;
+        #[cfg(feature = "faults")]
+        faults::may_panic("conversation.start", &state.start.id.0.to_string());
         state.room = Room::load(state.start.id, neighbours).await?;
         if let Some(room) = &state.room {
             room.tell_nobody_types();

@@ -18,6 +18,8 @@ use crate::actors::session::subscriptions::Typist;
 use crate::actors::session::{Notice, SessionMsg};
 use crate::actors::{Ask, Neighbours, tell};
 use crate::error::ChatError;
+#[cfg(feature = "faults")]
+use crate::faults;
 use crate::store::{self, Message, StoreError};
 use crate::wire::command::Draft;
 use crate::wire::event::{Event, TypingUser, UserTyping};
@@ -170,6 +172,8 @@ impl Room {
             let full = ChatError::Forbidden("This conversation is full.");
             return asker.ask.answer(Err(full));
         }
+        #[cfg(feature = "faults")]
+        faults::may_panic("conversation.send", &draft.content);
         if let Some((asker, verdict)) = self.timeline.ask(by, draft, asker) {
             let context = self.context();
             asker

@@ -17,6 +17,8 @@ use crate::actors::session::outbox::MergeKey;
 use crate::actors::session::{Answered, SessionMsg};
 use crate::actors::{Ask, refusal, tell, wall_clock};
 use crate::error::ChatError;
+#[cfg(feature = "faults")]
+use crate::faults;
 use crate::store::{self, Append, MarksRow, Message};
 use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
 use crate::wire::reply::{ReadMark, Sent};
@@ -205,6 +207,10 @@ impl Room {
     fn tell_published(&self, news: &Arc<Publication>, mut answers: Vec<Answered>) {
         for user in self.pair.both() {
             for session in self.neighbours.directory.sessions(user) {
+                #[cfg(feature = "faults")]
+                if faults::at("conversation.publish", &user.0.to_string()).is_some() {
+                    continue;
+                }
                 let asked = |answered: &mut Answered| answered.session == session.get_id();
                 let published = SessionMsg::Published {
                     answers: answers.extract_if(.., asked).collect(),

@@ -4,6 +4,8 @@ pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod dial;
 pub(crate) mod door;
+#[cfg(feature = "faults")]
+pub(crate) mod faults;
 pub(crate) mod ledger;
 pub(crate) mod packets;
 pub(crate) mod person;

@@ -1,0 +1,3 @@
+//! What goes wrong inside the server, by points that only a test build has (feature `faults`).
+
+mod panics;
