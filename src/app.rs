@@ -100,9 +100,9 @@ impl App {
     /// Waits until the server cannot go on: its journal, its presence or its supervisor failed.
     /// Why is in the log.
     pub async fn failed(&mut self) {
-        if let Err(error) = (&mut self.supervision).await {
-            tracing::error!(%error, "the supervisor failed");
-        }
+        let ended = (&mut self.supervision).await;
+        let error = ended.err().map(tracing::field::display);
+        tracing::error!(error, "the supervisor failed: the server ends");
     }
 
     /// Ends in good order: no new connections, what is under way is finished and durable, sockets

@@ -23,8 +23,25 @@ const POINTS: &[(&str, &[Kind])] = &[
     ("conversation.start", &[Kind::Panic]),
     // It takes a send; the content.
     ("conversation.send", &[Kind::Panic]),
-    // It tells one session what is on disk. Dropped, that session is not told.
+    // It makes the news of a message that is on disk; the content.
+    ("conversation.news", &[Kind::Panic]),
+    // It tells one session of it; the id of that session's user. Dropped, it does not.
     ("conversation.publish", &[Kind::Panic, Kind::Drop]),
+    // A session takes what a conversation tells of messages; the id of its user.
+    ("session.publish", &[Kind::Panic]),
+    // Presence takes whatever it is told.
+    ("presence.handle", &[Kind::Panic]),
+    // The journal takes a conversation's batch.
+    ("journal.append", &[Kind::Panic]),
+    // It begins a transaction beside itself; it has committed one, and nobody knows yet.
+    ("journal.commit", &[Kind::Panic]),
+    ("journal.committed", &[Kind::Panic]),
+    // The supervisor takes whatever it is told.
+    ("supervisor.handle", &[Kind::Panic]),
+    // The task of a socket takes a text; that.
+    ("connection.receive", &[Kind::Panic]),
+    // A handler begins a request; the path.
+    ("rest.handle", &[Kind::Panic]),
 ];
 
 /// The variable that holds the rules, or names their file.

@@ -163,28 +163,6 @@ fn nothing_is_left_behind() {
 }
 
 #[test]
-fn faults_on_purpose_are_compiled_into_test_builds_alone() {
-    let mut wrong = Vec::new();
-    let mut found = 0;
-    for (path, text) in sources("src") {
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
-        for (number, line) in lines.iter().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            if !names(code, "faults") && !code.contains("crate::faults") {
-                continue;
-            }
-            found += 1;
-            let before = number.checked_sub(1).map(|before| lines[before]);
-            if before != Some(r#"#[cfg(feature = "faults")]"#) {
-                wrong.push(format!("{}:{}", path.display(), number + 1));
-            }
-        }
-    }
-    assert!(found > 0, "the mentions were not understood");
-    assert!(wrong.is_empty(), "in every build:\n{}", wrong.join("\n"));
-}
-
-#[test]
 fn every_micro_bench_answers_a_question() {
     let mut wrong = Vec::new();
     let subjects = root().join("benches/micro/subjects");

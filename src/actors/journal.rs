@@ -146,7 +146,11 @@ impl Actor for Journal {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         let settled = match msg {
-            JournalMsg::Append { append, from } => state.queue(Work::Append(append, from)),
+            JournalMsg::Append { append, from } => {
+                #[cfg(feature = "faults")]
+                crate::faults::may_panic("journal.append", "");
+                state.queue(Work::Append(append, from))
+            }
             JournalMsg::LastSeen(last_seen) => state.queue(Work::LastSeen(last_seen)),
             JournalMsg::Fence { reply } => state.queue(Work::Fence(reply)),
             JournalMsg::Finished(Some(settled)) => state.finish(settled),
@@ -167,7 +171,14 @@ impl Journal {
     /// Runs one transaction beside the actor, which goes on collecting.
     fn run(&self, transaction: Transaction, myself: ActorRef<JournalMsg>) {
         let (store, health) = (self.store.clone(), Arc::clone(&self.health));
-        let work = async move { commit(&store, &health, transaction).await };
+        let work = async move {
+            #[cfg(feature = "faults")]
+            crate::faults::may_panic("journal.commit", "");
+            let settled = commit(&store, &health, transaction).await;
+            #[cfg(feature = "faults")]
+            crate::faults::may_panic("journal.committed", "");
+            settled
+        };
         beside(work, move |settled| {
             tell(&myself, JournalMsg::Finished(settled));
         });

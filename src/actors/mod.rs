@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use ractor::{ActorRef, Message, RpcReplyPort};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::config::Limits;
 use crate::error::ChatError;
@@ -85,6 +85,14 @@ impl<T: Send + 'static> Ask<T> {
     pub(crate) fn answer(self, result: Result<T, ChatError>) {
         // First the place, then the answer: whoever hears it may ask again at once.
         answer(self.leave(), result);
+    }
+
+    /// The same question, to which the answer is `lost` if whoever should answer it panics.
+    pub(crate) fn or_lost(self, lost: ChatError) -> Self {
+        let Self { port, permit } = self;
+        let (sender, heard) = oneshot::channel();
+        tokio::spawn(async move { answer(port, heard.await.unwrap_or(Err(lost))) });
+        Self::new(sender.into(), permit)
     }
 
     /// Gives up the place before the answer is sent: it is ready, and waits only to be written.

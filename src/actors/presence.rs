@@ -125,6 +125,8 @@ impl Actor for Presence {
         msg: PresenceMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        #[cfg(feature = "faults")]
+        crate::faults::may_panic("presence.handle", "");
         match msg {
             PresenceMsg::Arrived { person } => self.arrived(state, &person),
             PresenceMsg::Left {

@@ -2,10 +2,11 @@
 //! retires conversations that are quiet, and drains in reverse.
 //!
 //! Owns: the directory's pages of who lives. Asked by: [`Chat`](crate::chat::Chat) and the app.
-//! Told by: sessions (what is for a conversation that sleeps), its own clock. A conversation or
-//! session that fails is taken out of the directory, and that is all: the next command wakes the
-//! conversation from the database, the client of the session comes back. If the journal or
-//! presence fails, so does the supervisor, and with it the process.
+//! Told by: sessions (what is for a conversation that sleeps), its own clock. A conversation that
+//! fails takes leave, and the next one is woken at once if it left something; one that cannot even
+//! be woken waits for the next command, so that nothing is tried for ever. A session that fails is
+//! taken out of the directory, and that is all: its client comes back. If the journal or presence
+//! fails, so does the supervisor, and with it the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use ractor::{
     RpcReplyPort, SupervisionEvent,
 };
 
-use super::conversation::{self, Conversation, ConversationMsg, Leftovers, lock};
+use super::conversation::{self, Conversation, ConversationMsg, Leftovers};
 use super::directory::{Address, Directory};
 use super::journal::{Health, Journal, JournalMsg};
 use super::people::{People, Person};
@@ -78,7 +79,7 @@ pub(crate) struct Start {
 pub(crate) struct State {
     neighbours: Neighbours,
     children: HashMap<ActorId, Child>,
-    /// What each conversation will leave to its successor.
+    /// What each conversation leaves to the next one with its id.
     leftovers: HashMap<ConversationId, Leftovers>,
 }
 
@@ -138,6 +139,8 @@ impl Actor for Supervisor {
         msg: SupervisorMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        #[cfg(feature = "faults")]
+        crate::faults::may_panic("supervisor.handle", "");
         match msg {
             SupervisorMsg::Introduce { reply } => answer(reply, state.neighbours.clone()),
             SupervisorMsg::Wake {
@@ -200,21 +203,20 @@ impl State {
             Some(actor) if actor.get_status() < ActorStatus::Draining => return Ok(actor),
             ending => ending,
         };
-        let leftovers = Leftovers::default();
-        let left = self.leftovers.insert(id, Arc::clone(&leftovers));
+        let leftovers = self.leftovers.entry(id).or_default().clone();
         let directory = &self.neighbours.directory;
         let last_work = directory.last_work();
         let start = conversation::Start {
             id,
             neighbours: self.neighbours.clone(),
             last_work: last_work.clone(),
-            predecessor: predecessor.zip(left),
+            predecessor,
             leftovers,
         };
         let supervisor = self.neighbours.supervisor.get_cell();
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, Conversation, start, supervisor)?;
-        self.children
-            .insert(actor.get_id(), Child::Conversation(id));
+        let child = Child::Conversation(id);
+        self.children.insert(actor.get_id(), child);
         directory.enter(
             id,
             Address {
@@ -272,10 +274,11 @@ impl State {
     ) -> Result<(), ActorProcessingErr> {
         match self.children.remove(&who.get_id()) {
             Some(Child::Conversation(id)) => {
+                let may_be_woken = failure.is_none();
                 if let Some(why) = failure {
-                    tracing::error!(%why, conversation = id.0, "a conversation failed");
+                    tracing::error!(%why, conversation = id.0, "a conversation cannot be woken");
                 }
-                self.conversation_ended(id, who.get_id())
+                self.conversation_ended(id, who.get_id(), may_be_woken)
             }
             Some(Child::Session(user, key)) => {
                 self.session_ended(user, key.as_deref(), who.get_id(), failure);
@@ -283,6 +286,10 @@ impl State {
             }
             None => {
                 let why = failure.map_or_else(|| "it stopped".to_owned(), |why| why.to_string());
+                tracing::error!(
+                    why,
+                    "the journal or presence failed: the server cannot go on"
+                );
                 Err(format!("the journal or presence is gone: {why}").into())
             }
         }
@@ -316,21 +323,21 @@ impl State {
         &mut self,
         id: ConversationId,
         who: ActorId,
+        may_be_woken: bool,
     ) -> Result<(), ActorProcessingErr> {
         let directory = &self.neighbours.directory;
         let current = directory.conversation(id);
         if current.is_some_and(|current| current.get_id() != who) {
             return Ok(()); // The successor has taken what it left.
         }
-        let left = self
-            .leftovers
-            .get(&id)
-            .is_some_and(|left| !lock(left).is_empty());
-        if left {
+        let left = self.leftovers.get(&id);
+        if may_be_woken && left.is_some_and(Leftovers::are_urgent) {
             self.wake(id)?;
         } else {
             directory.forget(id, who);
-            self.leftovers.remove(&id);
+            if left.is_some_and(Leftovers::are_worthless) {
+                self.leftovers.remove(&id);
+            }
         }
         Ok(())
     }

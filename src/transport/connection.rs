@@ -298,6 +298,10 @@ impl<C: Carrier, H: Handler> Connection<C, H> {
             }
             Incoming::Progress => return Ok(()),
         };
+        #[cfg(feature = "faults")]
+        if let Message::Text(text) = &message {
+            crate::faults::may_panic("connection.receive", text);
+        }
         self.handler.receive(message).map_err(End::Refused)
     }
 

@@ -67,6 +67,13 @@ pub(crate) struct Move {
 }
 
 impl Move {
+    /// The move of one side, in which it sent so many messages of its own. What lies between the two
+    /// positions is those and the other's.
+    pub(crate) fn between(from: Position, to: Position, own: OwnSends) -> Self {
+        let passes = to.read.0 - from.read.0 > own.count;
+        Self { from, to, passes }
+    }
+
     /// Whether anything moves.
     pub(crate) fn is_some(&self) -> bool {
         self.from != self.to
@@ -132,9 +139,7 @@ impl<R> Marks<R> {
                 read,
                 delivered: read.max(from.delivered).max(self.received[side]),
             };
-            // What lies between the two positions is the batch's own messages and the other's.
-            let passes = to.read.0 - from.read.0 > sent[side].count;
-            Move { from, to, passes }
+            Move::between(from, to, sent[side])
         });
         self.out = Some(Out { moves, reads });
         moves

@@ -2,20 +2,26 @@
 //!
 //! Owns: all of that, for two people. Told by: [`Chat`](crate::chat::Chat) (commands), sessions
 //! (deliveries proven), presence (somebody went), the journal (what became of a batch), its own
-//! clock. Tells: the journal, and the sessions of both people. If it dies, those who wait for an
-//! answer are told to try again, and the next command wakes it from the database.
+//! clock. Tells: the journal, and the sessions of both people. If it fails, those whose commands it
+//! has begun are told to try again. What still waits in its mailbox is left to the next one, which the
+//! supervisor wakes from the database at once, and which first tells what may be on disk and not
+//! told yet.
 //!
 //! This file is the shell; what a loaded conversation does stands in [`room`] and [`settling`], on
-//! top of three pure parts: [`timeline`], [`marks`] and [`typing`].
+//! top of three pure parts: [`timeline`], [`marks`] and [`typing`]. What one that died leaves to the
+//! next is in [`leftovers`] and [`suspects`].
 
+mod leftovers;
 pub(crate) mod marks;
 pub(crate) mod publication;
 mod room;
 mod settling;
+mod suspects;
 pub(crate) mod timeline;
 mod typing;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use entities::ids::{ConversationId, Seq, UserId};
@@ -26,12 +32,11 @@ use super::journal::{JournalMsg, Outcome};
 use super::session::SessionMsg;
 use super::{Ask, Neighbours};
 use crate::error::ChatError;
-#[cfg(feature = "faults")]
-use crate::faults;
 use crate::store::Message;
 use crate::wire::command::Draft;
 use crate::wire::reply::{Joined, ReadMark, Sent};
 
+pub(crate) use leftovers::Leftovers;
 pub(crate) use publication::{Publication, view};
 use room::{Fate, Room};
 
@@ -146,9 +151,6 @@ pub(crate) struct Caught {
     pub(crate) most: usize,
 }
 
-/// What a retired conversation could no longer handle; its successor does, before anything else.
-pub(crate) type Leftovers = Arc<Mutex<Vec<ConversationMsg>>>;
-
 /// The actor.
 pub(crate) struct Conversation;
 
@@ -158,8 +160,8 @@ pub(crate) struct Start {
     pub(crate) neighbours: Neighbours,
     pub(crate) last_work: LastWork,
     /// Who was this conversation before, if that one is still ending.
-    pub(crate) predecessor: Option<(ActorRef<ConversationMsg>, Leftovers)>,
-    /// What this one will leave behind.
+    pub(crate) predecessor: Option<ActorRef<ConversationMsg>>,
+    /// What that one leaves to this one, and this one to the next.
     pub(crate) leftovers: Leftovers,
 }
 
@@ -196,24 +198,24 @@ impl Actor for Conversation {
         myself: ActorRef<ConversationMsg>,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let mut left = Vec::new();
-        if let Some((predecessor, leftovers)) = state.start.predecessor.take() {
+        if let Some(predecessor) = state.start.predecessor.take() {
             predecessor.wait(None).await?;
-            left = std::mem::take(&mut *lock(&leftovers));
         }
+        let msgs = std::mem::take(&mut state.start.leftovers.lock().msgs);
         // A predecessor that died may have left a batch with the journal. What is loaded must be
         // what the disk has after it.
         let neighbours = &state.start.neighbours;
         let fence = |reply| JournalMsg::Fence { reply };
         neighbours.journal.call(fence, None).await?;
         #[cfg(feature = "faults")]
-        faults::may_panic("conversation.start", &state.start.id.0.to_string());
+        crate::faults::may_panic("conversation.start", &state.start.id.0.to_string());
         state.room = Room::load(state.start.id, neighbours).await?;
-        if let Some(room) = &state.room {
+        if let Some(room) = &mut state.room {
             room.tell_nobody_types();
+            room.take_over(&state.start.leftovers).await?;
         }
-        for msg in left {
-            state.handle(&myself, msg)?;
+        for msg in msgs {
+            state.handle(&myself, msg);
         }
         Ok(())
     }
@@ -224,30 +226,53 @@ impl Actor for Conversation {
         msg: ConversationMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.handle(&myself, msg)?;
-        if let Some(room) = state.room.as_mut().filter(|room| room.has_news()) {
+        state.handle(&myself, msg);
+        if state.room.as_ref().is_some_and(Room::has_news) {
             // The journal has just been told of the next batch, and waits for this thread.
             tokio::task::yield_now().await;
-            room.tell_news();
+            state.or_fail(&myself, |state| {
+                state.room.iter_mut().for_each(Room::tell_news)
+            });
         }
         Ok(())
     }
 }
 
 impl State {
-    fn handle(
-        &mut self,
-        myself: &ActorRef<ConversationMsg>,
-        msg: ConversationMsg,
-    ) -> Result<(), ActorProcessingErr> {
+    fn handle(&mut self, myself: &ActorRef<ConversationMsg>, msg: ConversationMsg) {
+        self.or_fail(myself, |state| state.take(myself, msg));
+    }
+
+    /// Does `work`; if it panics, this conversation has failed.
+    fn or_fail(&mut self, myself: &ActorRef<ConversationMsg>, work: impl FnOnce(&mut Self)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(self))) {
+            let why = panic.downcast_ref::<&str>().copied();
+            let why = why.or_else(|| panic.downcast_ref().map(String::as_str));
+            if let Some(room) = &mut self.room {
+                room.accuse();
+            }
+            self.fail(myself, why.unwrap_or("it panicked"));
+        }
+    }
+
+    /// Ends, because what is in memory cannot be relied on: the next one starts from what is on
+    /// disk, and gets everything that has not been begun.
+    fn fail(&mut self, myself: &ActorRef<ConversationMsg>, why: &str) {
+        let conversation = self.start.id.0;
+        tracing::error!(why, conversation, "a conversation failed");
+        if let Some(room) = self.room.take() {
+            room.leave(&self.start.leftovers);
+        }
+        self.retire(myself);
+    }
+
+    fn take(&mut self, myself: &ActorRef<ConversationMsg>, msg: ConversationMsg) {
         if self.retiring {
-            lock(&self.start.leftovers).push(msg);
-            return Ok(());
+            return self.leave(msg);
         }
         let Some(room) = &mut self.room else {
             refuse(msg, &ChatError::NotFound("conversation"));
-            self.retire(myself);
-            return Ok(());
+            return self.retire(myself);
         };
         let now = Instant::now();
         let fate = match msg {
@@ -266,10 +291,19 @@ impl State {
             Fate::Retires => self.retire(myself),
             Fate::IsUnsure => {
                 room.tell_nobody_types();
-                return Err("the outcome of a commit is unknown".into());
+                self.fail(myself, "the outcome of a commit is unknown");
             }
         }
-        Ok(())
+    }
+
+    /// Leaves what came too late to the next one, but for what concerns this one alone.
+    fn leave(&self, msg: ConversationMsg) {
+        match msg {
+            ConversationMsg::Settled(_)
+            | ConversationMsg::TypingRings { .. }
+            | ConversationMsg::RetireIfIdle => {}
+            other => self.start.leftovers.lock().msgs.push(other),
+        }
     }
 
     /// Takes leave. `drain` closes the mailbox, but what was accepted before still comes: the
@@ -299,9 +333,4 @@ fn refuse(msg: ConversationMsg, error: &ChatError) {
         #[cfg(test)]
         ConversationMsg::Panic => {}
     }
-}
-
-/// The leftovers, also after a panic of whoever held them.
-pub(crate) fn lock(leftovers: &Leftovers) -> std::sync::MutexGuard<'_, Vec<ConversationMsg>> {
-    leftovers.lock().unwrap_or_else(PoisonError::into_inner)
 }

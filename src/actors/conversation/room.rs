@@ -7,9 +7,11 @@ use std::time::Instant;
 use entities::ids::{ConversationId, Pair, Seq, UserId};
 use ractor::ActorRef;
 
+use super::leftovers::Told;
 use super::marks::{Marks, Position, Read};
-use super::publication::{encode, view};
-use super::settling::{News, judged};
+use super::publication::view;
+use super::settling::News;
+use super::suspects::{Suspect, Suspects};
 use super::timeline::{TailLimits, Timeline};
 use super::typing::{Ring, Typing};
 use super::{Asker, Caught, Context, ConversationMsg, Page, Pages};
@@ -18,10 +20,7 @@ use crate::actors::session::subscriptions::Typist;
 use crate::actors::session::{Notice, SessionMsg};
 use crate::actors::{Ask, Neighbours, tell};
 use crate::error::ChatError;
-#[cfg(feature = "faults")]
-use crate::faults;
 use crate::store::{self, Message, StoreError};
-use crate::wire::command::Draft;
 use crate::wire::event::{Event, TypingUser, UserTyping};
 use crate::wire::reply::{Joined, Missed, ReadMark};
 
@@ -42,6 +41,11 @@ pub(super) struct Room {
     pub(super) stalled: bool,
     /// What is on disk and not told yet.
     pub(super) news: Option<News>,
+    /// What both have been told.
+    pub(super) told: Told,
+    /// The send that is being handled.
+    pub(super) in_hand: Option<Suspect>,
+    pub(super) suspects: Suspects,
 }
 
 /// What becomes of the actor after a message.
@@ -81,18 +85,23 @@ impl Room {
             read: marks.read,
             delivered: marks.delivered,
         };
+        let marks = [position(&low), position(&high)];
+        let head = low.head;
         Ok(Some(Self {
             id,
             pair: row.pair,
             names,
             neighbours: neighbours.clone(),
-            timeline: Timeline::new(id, low.head, loaded.tail, tail_limits),
-            marks: Marks::new([position(&low), position(&high)]),
+            timeline: Timeline::new(id, head, loaded.tail, tail_limits),
+            marks: Marks::new(marks),
             typing: Typing::new(limits.typing_timeout),
             opened_at: row.created_at,
             out: false,
             stalled: false,
             news: None,
+            told: Told { head, marks },
+            in_hand: None,
+            suspects: Suspects::default(),
         }))
     }
 
@@ -103,6 +112,7 @@ impl Room {
         msg: ConversationMsg,
         now: Instant,
     ) -> Fate {
+        self.in_hand = None;
         match msg {
             ConversationMsg::Send { by, draft, asker } => self.send(by, draft, asker),
             ConversationMsg::MarkRead { by, up_to, ask } => self.mark_read(by, up_to, ask),
@@ -136,7 +146,7 @@ impl Room {
         !self.out && self.timeline.is_quiet() && settled && self.typing.is_quiet()
     }
 
-    fn side(&self, user: UserId) -> Result<usize, ChatError> {
+    pub(super) fn side(&self, user: UserId) -> Result<usize, ChatError> {
         self.pair.side(user).ok_or(ChatError::NotAParticipant)
     }
 
@@ -161,26 +171,6 @@ impl Room {
     }
 
     // Commands.
-
-    fn send(&mut self, by: UserId, draft: Draft, asker: Asker) {
-        if let Err(refusal) = self.side(by) {
-            return asker.ask.answer(Err(refusal));
-        }
-        // Whatever is under way already has room too.
-        let under_way = self.neighbours.limits.sends_max as i64;
-        if self.timeline.head().0 > Seq::MAX.0 - under_way {
-            let full = ChatError::Forbidden("This conversation is full.");
-            return asker.ask.answer(Err(full));
-        }
-        #[cfg(feature = "faults")]
-        faults::may_panic("conversation.send", &draft.content);
-        if let Some((asker, verdict)) = self.timeline.ask(by, draft, asker) {
-            let context = self.context();
-            asker
-                .ask
-                .answer(judged(&verdict, |message| encode(message, &context)));
-        }
-    }
 
     fn mark_read(&mut self, by: UserId, up_to: Option<Seq>, ask: Ask<ReadMark>) {
         let head = self.timeline.head();

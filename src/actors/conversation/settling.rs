@@ -1,15 +1,18 @@
-//! From what waits to what both people are told: hands batches to the journal, and publishes what
-//! was committed.
+//! From a send to what both people are told: takes what is to be written, hands batches to the
+//! journal, and publishes what was committed.
 
 use std::sync::Arc;
 
+use entities::ids::{Seq, UserId};
 use ractor::ActorRef;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
+use super::leftovers::Told;
 use super::marks::{Move, OwnSends, Read};
 use super::publication::{Publication, Published, encode, updated};
 use super::room::{Fate, Room};
+use super::suspects::{Standing, Suspect};
 use super::timeline::{BatchLimits, Verdict};
 use super::{Asker, Context, ConversationMsg};
 use crate::actors::journal::{JournalMsg, Outcome};
@@ -17,9 +20,8 @@ use crate::actors::session::outbox::MergeKey;
 use crate::actors::session::{Answered, SessionMsg};
 use crate::actors::{Ask, refusal, tell, wall_clock};
 use crate::error::ChatError;
-#[cfg(feature = "faults")]
-use crate::faults;
 use crate::store::{self, Append, MarksRow, Message};
+use crate::wire::command::Draft;
 use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
 use crate::wire::reply::{ReadMark, Sent};
 use crate::wire::view::Timestamp;
@@ -32,6 +34,32 @@ pub(super) struct News {
 }
 
 impl Room {
+    pub(super) fn send(&mut self, by: UserId, draft: Draft, mut asker: Asker) {
+        if let Err(refusal) = self.side(by) {
+            return asker.ask.answer(Err(refusal));
+        }
+        // Whatever is under way already has room too.
+        let under_way = self.neighbours.limits.sends_max as i64;
+        if self.timeline.head().0 > Seq::MAX.0 - under_way {
+            let full = ChatError::Forbidden("This conversation is full.");
+            return asker.ask.answer(Err(full));
+        }
+        match self.suspects.standing(by, &draft) {
+            Standing::Clear => {}
+            Standing::Suspected => asker.ask = asker.ask.or_lost(ChatError::Internal),
+            Standing::Guilty => return asker.ask.answer(Err(ChatError::Internal)),
+        }
+        self.in_hand = Some(Suspect::new(by, &draft));
+        #[cfg(feature = "faults")]
+        crate::faults::may_panic("conversation.send", &draft.content);
+        if let Some((asker, verdict)) = self.timeline.ask(by, draft, asker) {
+            let context = self.context();
+            asker
+                .ask
+                .answer(judged(&verdict, |message| encode(message, &context)));
+        }
+    }
+
     /// Hands what waits to the journal, unless a batch is out.
     pub(super) fn hand_over(&mut self, myself: &ActorRef<ConversationMsg>) {
         let only_deliveries = self.timeline.is_quiet() && !self.marks.has_reads();
@@ -85,7 +113,7 @@ impl Room {
         [0, 1].into_iter().filter(changed).map(row).collect()
     }
 
-    fn own_sends(&self, messages: &[Arc<Message>]) -> [OwnSends; 2] {
+    pub(super) fn own_sends(&self, messages: &[Arc<Message>]) -> [OwnSends; 2] {
         let mut sent = [OwnSends::default(); 2];
         for message in messages {
             let side = usize::from(message.sender == self.pair.high);
@@ -169,6 +197,9 @@ impl Room {
         let mut through_sessions = Vec::new();
         for (Asker { ask, session }, verdict) in answers {
             if let Verdict::Stored(message) = &verdict {
+                self.in_hand = Some(Suspect::from(&**message));
+                #[cfg(feature = "faults")]
+                crate::faults::may_panic("conversation.news", &message.content);
                 let encoded = encode(message, &context);
                 published.push(Published::new(message, &encoded));
                 senders[usize::from(message.sender == self.pair.high)] = true;
@@ -185,6 +216,7 @@ impl Room {
                 ask.answer(judged(&verdict, |message| encode(message, &context)));
             }
         }
+        self.in_hand = None;
         let read_at = Timestamp(wall_clock());
         self.answer_reads(reads, read_at);
         for side in [0, 1] {
@@ -192,13 +224,31 @@ impl Room {
                 self.stop_typing(side);
             }
         }
+        self.tell(published, last, through_sessions, moves, read_at);
+    }
+
+    /// Tells the sessions of both what is on disk by now: messages, the last of them encoded, and
+    /// how positions moved. They are told once; what may have been told is not repeated, even if
+    /// this panics half-way.
+    pub(super) fn tell(
+        &mut self,
+        published: Vec<Published>,
+        last: Option<Arc<RawValue>>,
+        answers: Vec<Answered>,
+        moves: [Move; 2],
+        read_at: Timestamp,
+    ) {
+        self.told = Told {
+            head: self.timeline.head(),
+            marks: [self.marks.at(0), self.marks.at(1)],
+        };
         let unread = [self.unread(0), self.unread(1)];
         let count_moved = moves.map(|moved| moved.passes);
         if let Some(last) = last {
             let news = Publication::new(self.id, self.pair, published, last, unread, count_moved);
-            self.tell_published(&Arc::new(news), through_sessions);
+            self.tell_published(&Arc::new(news), answers);
         } else {
-            self.tell_own_counts(count_moved, unread, &context);
+            self.tell_own_counts(count_moved, unread, &self.context());
         }
         self.tell_moves(moves, read_at);
     }
@@ -208,7 +258,7 @@ impl Room {
         for user in self.pair.both() {
             for session in self.neighbours.directory.sessions(user) {
                 #[cfg(feature = "faults")]
-                if faults::at("conversation.publish", &user.0.to_string()).is_some() {
+                if crate::faults::at("conversation.publish", &user.0.to_string()).is_some() {
                     continue;
                 }
                 let asked = |answered: &mut Answered| answered.session == session.get_id();

@@ -226,6 +226,8 @@ impl State {
     /// The answers first, then the joining rule: the messages themselves, or that the
     /// conversation has moved. The socket's task is woken once for all of it, as a rule.
     fn published(&mut self, news: &Publication, answers: Vec<Answered>) {
+        #[cfg(feature = "faults")]
+        crate::faults::may_panic("session.publish", &self.user.0.to_string());
         for Answered { ask, sent, .. } in answers {
             ask.answer(Ok(sent));
         }

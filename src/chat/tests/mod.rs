@@ -98,6 +98,16 @@ impl Lab {
         directory.conversation(self.id).expect("it is awake")
     }
 
+    /// Gives the journal something to do for a while.
+    fn occupy_the_journal(&self) {
+        let user = self.ana.id();
+        for at in 0..3_000 {
+            let seen = JournalMsg::LastSeen(LastSeen { user, at });
+            let journal = &self.chat.0.neighbours.journal;
+            journal.cast(seen).expect("it lives");
+        }
+    }
+
     async fn stored(&self) -> Vec<String> {
         let messages = self
             .store
@@ -157,12 +167,8 @@ async fn a_conversation_that_panics_is_woken_from_the_database() {
 async fn a_batch_that_is_out_when_its_conversation_panics_keeps_its_place() {
     let lab = Lab::start().await;
     lab.send("one").await;
-    // The journal is busy for a while, so that the batch is still out when the successor loads.
-    let user = lab.ana.id();
-    for at in 0..3_000 {
-        let seen = JournalMsg::LastSeen(LastSeen { user, at });
-        lab.chat.0.neighbours.journal.cast(seen).expect("it lives");
-    }
+    // So that the batch is still out when the successor loads.
+    lab.occupy_the_journal();
     let actor = lab.actor();
     let lost = lab.begin("two").await;
     actor.cast(ConversationMsg::Panic).expect("it lives");

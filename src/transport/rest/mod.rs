@@ -105,6 +105,8 @@ async fn cautious(mut response: Response) -> Response {
 /// Reads the body before anything is answered, so that a client that is still sending sees the
 /// answer and not a reset.
 async fn whole_body(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    #[cfg(feature = "faults")]
+    crate::faults::may_panic("rest.handle", request.uri().path());
     if http_body::Body::is_end_stream(request.body()) {
         let may_be_kept = request.method() == Method::GET;
         let is_personal = request.uri().path().starts_with("/api/");

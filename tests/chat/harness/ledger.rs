@@ -130,6 +130,34 @@ pub(crate) async fn by_socket(
     }
 }
 
+/// Sends over a socket, one after the other, until the server answers no more.
+#[cfg(feature = "faults")]
+pub(crate) async fn by_socket_until_refused(
+    sender: Person,
+    mut socket: Socket,
+    chat: i64,
+    prefix: String,
+    tally: Tally,
+) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
+    loop {
+        let mut attempt = Attempt::new(&sender, format!("{prefix}-{}", attempts.len()));
+        socket.send("send_message", attempt.data(chat));
+        let reply = socket.next_reply_or_end().await.ok();
+        let stored = reply.filter(|(_, body)| body["code"] != "overloaded");
+        attempt.acknowledged = stored.map(|(_, body)| {
+            assert_eq!(body["status"], "success", "{body}");
+            body["data"].clone()
+        });
+        let acknowledged = attempt.acknowledged.is_some();
+        attempts.push(attempt);
+        if !acknowledged {
+            return attempts;
+        }
+        tally.add();
+    }
+}
+
 /// The stored messages by `client_message_id`; each must be there once, and no position missing.
 async fn stored(reader: &Person, chat: i64) -> HashMap<String, Value> {
     let history = reader.history(chat).await;
