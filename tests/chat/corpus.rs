@@ -1,5 +1,6 @@
-//! What the fuzz targets keep (`tests/fuzz/corpus`), sent to a running server through every door that
-//! takes bytes: whatever it is, it is answered, and people beside it notice nothing.
+//! What the fuzz targets keep (`tests/fuzz/corpus`), sent to a running server over REST, in the heads
+//! of requests and over WebSockets: whatever it is, it is answered, and people beside it notice
+//! nothing.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,6 @@ use crate::harness::door::Carried;
 use crate::harness::packets;
 use crate::harness::person::Person;
 use crate::harness::process::ServerProcess;
-use crate::harness::requests::Requests;
 use crate::harness::wait::within;
 
 /// Every call that takes a body, with a conversation of the caller's own in the place of `{}`.
@@ -69,7 +69,6 @@ async fn whatever_the_fuzz_targets_found_is_answered_and_nobody_else_notices() {
         sending.push(tokio::spawn(async move {
             for input in part {
                 over_rest(&eve, own, &input).await;
-                by_polling(&eve, &input).await;
                 in_the_head(&eve, &input).await;
             }
         }));
@@ -127,21 +126,6 @@ async fn over_rest(eve: &Person, own: i64, input: &[u8]) {
         let answer = eve.call(method.clone(), &path, carried).await;
         is_answer(answer.status, &answer.text);
     }
-}
-
-/// As the payload of a POST, in a session that has entered, whose client polls all the while.
-async fn by_polling(eve: &Person, input: &[u8]) {
-    let session = Requests::of(eve).await;
-    let polls = session.clone();
-    let polling = tokio::spawn(async move { while polls.get().await.status == 200 {} });
-    let answer = session.post(input).await;
-    match answer.status {
-        200 => answer.says_ok(),
-        _ => assert!([400, 413].contains(&answer.status), "{answer:?}"),
-    }
-    // It may be over by now; if not, this ends it.
-    drop(session.post("1").await);
-    polling.await.expect("every poll is answered");
 }
 
 /// In the head of a request: as its query, and as its token. What would end a line is left out.
