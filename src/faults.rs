@@ -5,7 +5,7 @@
 //! that does, which may change while the server runs:
 //!
 //! ```text
-//! journal.commit=panic@3; conversation.publish=drop%1000; store.write=delay(300ms)
+//! journal.commit=panic@3; conversation.send=panic~poison; conversation.publish=drop%1000
 //! ```
 //!
 //! A rule is one of the [`POINTS`], what happens there, and when: every time; `@3`, the third time
