@@ -6,26 +6,12 @@ use serde_json::{Value, json};
 
 use crate::delivered::nothing_delivered_before_typing;
 use crate::harness::answer::{number, seqs};
-use crate::harness::arrival::Transport;
+use crate::harness::arrival::{EVENTS, Transport};
 use crate::harness::dial::Dial;
 use crate::harness::person::Person;
 use crate::harness::server::TestServer;
 use crate::harness::socket::{Socket, Ticket};
 use crate::harness::wait::until;
-
-/// Everything that can be missed.
-const EVENTS: &[&str] = &[
-    "new_message",
-    "user_typing",
-    "messages_read",
-    "messages_delivered",
-    "conversation_created",
-    "conversation_updated",
-    "user_status_changed",
-    "joined_conversation",
-    "left_conversation",
-    "error",
-];
 
 /// A server that soon tells who broke off, and soon asks for proof.
 async fn prompt_server() -> TestServer {
@@ -58,7 +44,7 @@ async fn all_to(
 ) -> Vec<(String, Value)> {
     let mut events = Vec::new();
     loop {
-        let event = socket.next_of(EVENTS).await;
+        let event = socket.next_of(&[&EVENTS[..], &["error"]].concat()).await;
         let found = last(&event);
         events.push(event);
         if found {

@@ -3,6 +3,19 @@
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
+/// Everything that the server tells by itself (contract, "Socket.IO").
+pub(crate) const EVENTS: [&str; 9] = [
+    "new_message",
+    "user_typing",
+    "messages_read",
+    "messages_delivered",
+    "conversation_created",
+    "conversation_updated",
+    "user_status_changed",
+    "joined_conversation",
+    "left_conversation",
+];
+
 /// What carries the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Misses;
 use crate::access::{again, log_out};
-use crate::harness::arrival::Transport;
+use crate::harness::arrival::{EVENTS, Transport};
 use crate::harness::dial::Dial;
 use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::person::Person;
@@ -16,19 +16,6 @@ use crate::tokens::bad_tokens;
 
 /// The conversation that the matrix is about, Ana's and Ben's. Ana has one with each stranger too.
 pub(super) const THEIRS: i64 = 1;
-
-/// Everything that the server tells by itself (contract, "Socket.IO").
-const EVENTS: [&str; 9] = [
-    "new_message",
-    "user_typing",
-    "messages_read",
-    "messages_delivered",
-    "conversation_created",
-    "conversation_updated",
-    "user_status_changed",
-    "joined_conversation",
-    "left_conversation",
-];
 
 /// How somebody stands to the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
