@@ -166,6 +166,11 @@ impl Deaf {
 }
 
 impl Ears {
+    /// Whether anybody writes to them. Over REST they ask, and it is the answer that they do not read.
+    pub(crate) fn are_told(self) -> bool {
+        self != Self::Rest
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",

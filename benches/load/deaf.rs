@@ -14,12 +14,13 @@ use crate::ears::{self, Act, Reader};
 use crate::files;
 use crate::http::{Connection, Target};
 use crate::memory::{Memory, open_sockets};
+use crate::people::Person;
 use crate::report::{Metrics, Progress, Report};
 use crate::scene::{Cast, Scene};
 use crate::seed::{Between, Seed};
 use crate::server::Server;
 use crate::stats;
-use crate::steady::{Plan, Sent, Steady};
+use crate::steady::{Plan, Sent, Steady, latencies};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Sends go on for so long when all readers are gone.
@@ -136,13 +137,10 @@ struct Course {
 impl Trial<'_> {
     async fn measure(&self, progress: &Progress) -> Result<Metrics> {
         let readers = usize::from(self.options.readers);
-        let (from, steady) = (readers + FLOODERS, usize::from(self.options.steady));
-        let mut others = Steady::start(self.plan(from..from + steady, 1))?;
+        let mut others = Steady::start(self.others())?;
         // Nobody is written to over REST: there it is the answers that are not read.
-        let mut flood = match self.kind {
-            Ears::Rest => None,
-            Ears::Ws | Ears::SocketIo => Some(Steady::start(self.flood())?),
-        };
+        let flood = self.kind.are_told().then(|| Steady::start(self.flood()));
+        let mut flood = flood.transpose()?;
         let mut crowd = JoinSet::new();
         let played = tokio::select! {
             played = self.play(&mut crowd, progress) => played,
@@ -156,7 +154,7 @@ impl Trial<'_> {
             None => Vec::new(),
         };
         ensure!(
-            !sent.is_empty() && flooded.is_empty() == (self.kind == Ears::Rest),
+            !sent.is_empty() && flooded.is_empty() != self.kind.are_told(),
             "nothing was acknowledged: the run proves nothing"
         );
         numbered(&sent)?;
@@ -210,9 +208,10 @@ impl Trial<'_> {
         }
         let gone = self.epoch.elapsed();
         let peak = Memory::of(self.pid)?;
-        let offline = match self.kind {
-            Ears::Rest => None,
-            Ears::Ws | Ears::SocketIo => Some(self.all_offline(progress).await?),
+        let offline = if self.kind.are_told() {
+            Some(self.all_offline(progress).await?)
+        } else {
+            None
         };
         sleep(AFTERMATH).await;
         let after = Memory::of(self.pid)?;
@@ -227,35 +226,36 @@ impl Trial<'_> {
         })
     }
 
+    /// Those who write to the readers, each into every conversation of theirs.
     fn flood(&self) -> Plan {
         let readers = usize::from(self.options.readers);
-        Plan {
-            rate: self.options.flood.into(),
-            size: LONG,
-            ..self.plan(readers..readers + FLOODERS, readers.div_ceil(FLOODERS))
-        }
+        let of = |at: usize| {
+            let all = self.scene.conversations[..readers].iter();
+            all.skip(at).step_by(FLOODERS).copied().collect()
+        };
+        let writers = (0..FLOODERS).map(|at| (self.scene.people[readers + at].clone(), of(at)));
+        self.plan(writers.collect(), self.options.flood, LONG)
     }
 
-    /// Some of the people write into each of their conversations.
-    fn plan(&self, writers: std::ops::Range<usize>, most: usize) -> Plan {
+    /// The others, each into the conversation with a friend.
+    fn others(&self) -> Plan {
         let readers = usize::from(self.options.readers);
-        let others = readers + FLOODERS;
-        let conversations = |at: usize| -> Vec<u64> {
-            let all = &self.scene.conversations;
-            if at >= others {
-                return vec![all[readers + at - others]];
-            }
-            let to_readers = all[..readers].iter().skip(at - readers);
-            to_readers.step_by(FLOODERS).take(most).copied().collect()
-        };
+        let people = self.scene.people[readers + FLOODERS..].iter();
+        let writers = people.zip(&self.scene.conversations[readers..]);
+        let writers = writers.map(|(person, friend)| (person.clone(), vec![*friend]));
+        self.plan(
+            writers.collect(),
+            self.options.rate,
+            self.options.size.into(),
+        )
+    }
+
+    fn plan(&self, writers: Vec<(Person, Vec<u64>)>, rate: u16, size: usize) -> Plan {
         Plan {
             target: self.target.clone(),
-            writers: writers
-                .map(|at| (self.scene.people[at].clone(), conversations(at)))
-                .filter(|(_, conversations)| !conversations.is_empty())
-                .collect(),
-            rate: self.options.rate.into(),
-            size: self.options.size.into(),
+            writers,
+            rate: rate.into(),
+            size,
             epoch: self.epoch,
         }
     }
@@ -308,14 +308,8 @@ fn numbered(sent: &[Sent]) -> Result<()> {
 }
 
 fn metrics(course: &Course, sent: &[Sent], flooded: usize, readers: usize) -> Metrics {
-    let latencies = |from: Duration, to: Duration| -> Vec<Duration> {
-        let meant = sent.iter().filter(|sent| (from..to).contains(&sent.left));
-        meant
-            .map(|sent| sent.acked.saturating_sub(sent.left))
-            .collect()
-    };
-    let mut before = latencies(course.calm, course.deaf);
-    let mut during = latencies(course.deaf, course.gone);
+    let mut before = latencies(sent, course.calm..course.deaf);
+    let mut during = latencies(sent, course.deaf..course.gone);
     let mut lags: Vec<_> = sent.iter().map(|sent| sent.lag).collect();
     let p99 = |times: &mut [Duration]| stats::quantile_ms(times, 0.99);
     let (p99_before, p99_during) = (p99(&mut before), p99(&mut during));

@@ -1,6 +1,7 @@
-//! Those who stay connected in mode `storm`: they write to the others over REST at a steady rate, on a thread of their
-//! own, so that what the storm costs the generator is not counted as theirs.
+//! Those who stay in modes `storm` and `deaf`: they write over REST at a steady rate, on a thread of their own, so that
+//! what happens to the others costs the generator nothing that is counted as theirs.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -44,6 +45,14 @@ pub(crate) struct Sent {
     pub(crate) acked: Duration,
     /// How late the generator was with it.
     pub(crate) lag: Duration,
+}
+
+/// How long the answers took to what left in this time.
+pub(crate) fn latencies(sent: &[Sent], time: Range<Duration>) -> Vec<Duration> {
+    let meant = sent.iter().filter(|sent| time.contains(&sent.left));
+    meant
+        .map(|sent| sent.acked.saturating_sub(sent.left))
+        .collect()
 }
 
 /// The running thread; dropping this stops it.

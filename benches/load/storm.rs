@@ -20,7 +20,7 @@ use crate::reunion::{self, Acked};
 use crate::scene::{Cast, Scene};
 use crate::server::Server;
 use crate::stats;
-use crate::steady::{Plan, Sent, Steady};
+use crate::steady::{Plan, Sent, Steady, latencies};
 use crate::usage::Usage;
 
 /// How many open their first connection together.
@@ -323,14 +323,8 @@ fn reason(ended: Result<Result<(usize, Fate)>, tokio::task::JoinError>) -> Error
 }
 
 fn metrics(course: &Course, sent: &[Sent], fates: &[Fate], mut times: Vec<Duration>) -> Metrics {
-    let latencies = |from: Duration, to: Duration| -> Vec<Duration> {
-        let meant = sent.iter().filter(|sent| (from..to).contains(&sent.left));
-        meant
-            .map(|sent| sent.acked.saturating_sub(sent.left))
-            .collect()
-    };
-    let mut before = latencies(course.calm, course.broken);
-    let mut during = latencies(course.broken, course.back);
+    let mut before = latencies(sent, course.calm..course.broken);
+    let mut during = latencies(sent, course.broken..course.back);
     let mut lags: Vec<_> = sent.iter().map(|sent| sent.lag).collect();
     let mut ms = |share| {
         let before = stats::quantile_ms(&mut before, share);

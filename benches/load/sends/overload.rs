@@ -80,10 +80,6 @@ impl Mode for Overloading<'_> {
     const TITLES: Titles = Titles::SENDS;
     const CALLS: &'static str = "server system calls/message";
 
-    async fn begin_round(&mut self, _: &Stage) -> Result<()> {
-        Ok(())
-    }
-
     async fn run(
         &mut self,
         stage: &mut Stage,

@@ -64,10 +64,6 @@ impl Mode for Plan {
     };
     const CALLS: &'static str = "server system calls/key press";
 
-    async fn begin_round(&mut self, _: &Stage) -> Result<()> {
-        Ok(())
-    }
-
     async fn run(
         &mut self,
         stage: &mut Stage,
