@@ -25,16 +25,24 @@ const POINTS: &[(&str, &[Kind])] = &[
     ("conversation.send", &[Kind::Panic]),
     // It makes the news of a message that is on disk; the content.
     ("conversation.news", &[Kind::Panic]),
-    // It tells one session of it; the id of that session's user. Dropped, it does not.
-    ("conversation.publish", &[Kind::Panic, Kind::Drop]),
+    // It tells what one batch said; nothing. The first two are swapped.
+    ("conversation.order", &[Kind::Swap]),
+    // It tells one session of it; the id of that session's user. Dropped, it does not; doubled, twice.
+    (
+        "conversation.publish",
+        &[Kind::Panic, Kind::Drop, Kind::Double],
+    ),
+    // It tells how far somebody has read; their id. Too little is told.
+    ("conversation.moved", &[Kind::Back]),
     // A session takes what a conversation tells of messages; the id of its user.
     ("session.publish", &[Kind::Panic]),
     // Presence takes whatever it is told.
     ("presence.handle", &[Kind::Panic]),
     // The journal takes a conversation's batch.
     ("journal.append", &[Kind::Panic]),
-    // It begins a transaction beside itself; it has committed one, and nobody knows yet.
-    ("journal.commit", &[Kind::Panic]),
+    // It begins a transaction beside itself (dropped, it says that it is done, and does nothing); it
+    // has committed one, and nobody knows yet.
+    ("journal.commit", &[Kind::Panic, Kind::Drop]),
     ("journal.committed", &[Kind::Panic]),
     // The supervisor takes whatever it is told.
     ("supervisor.handle", &[Kind::Panic]),
@@ -52,6 +60,9 @@ const VARIABLE: &str = "DUOLOGUE_FAULTS";
 enum Kind {
     Panic,
     Drop,
+    Double,
+    Swap,
+    Back,
 }
 
 /// What happens at a point, unless it is a panic.
@@ -59,6 +70,12 @@ enum Kind {
 pub(crate) enum Fault {
     /// What would be done here is not.
     Drop,
+    /// It is done twice.
+    Double,
+    /// Two change their places.
+    Swap,
+    /// A position is told that lies behind.
+    Back,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +230,9 @@ impl Action {
         match action {
             "panic" => Some((Kind::Panic, Self::Panic)),
             "drop" => Some((Kind::Drop, Self::Fault(Fault::Drop))),
+            "double" => Some((Kind::Double, Self::Fault(Fault::Double))),
+            "swap" => Some((Kind::Swap, Self::Fault(Fault::Swap))),
+            "back" => Some((Kind::Back, Self::Fault(Fault::Back))),
             _ => None,
         }
     }
@@ -280,6 +300,7 @@ mod tests {
             "conversation.publish=drop%x",
             "conversation.send=panic~",
             "conversation.send=drop",
+            "conversation.order=double",
             "nowhere=panic",
         ] {
             assert!(Rules::read(text.to_owned()).is_err(), "{text}");

@@ -173,7 +173,9 @@ impl Journal {
         let (store, health) = (self.store.clone(), Arc::clone(&self.health));
         let work = async move {
             #[cfg(feature = "faults")]
-            crate::faults::may_panic("journal.commit", "");
+            if crate::faults::at("journal.commit", "").is_some() {
+                return said_to_be_done(transaction);
+            }
             let settled = commit(&store, &health, transaction).await;
             #[cfg(feature = "faults")]
             crate::faults::may_panic("journal.committed", "");
@@ -226,6 +228,16 @@ impl State {
         self.busy = rows > 0;
         self.busy.then_some(next)
     }
+}
+
+/// What a test has go wrong: nothing is written, and everybody is told that it was.
+#[cfg(feature = "faults")]
+fn said_to_be_done(transaction: Transaction) -> Vec<Settlement> {
+    let done = |(_, from)| Settlement {
+        from,
+        outcome: Outcome::Committed,
+    };
+    transaction.appends.into_iter().map(done).collect()
 }
 
 /// Commits everything at once; if that is refused, finds out whose fault it is.

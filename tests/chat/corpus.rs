@@ -25,7 +25,7 @@ use crate::harness::process::ServerProcess;
 use crate::harness::wait::within;
 
 /// Every call that takes a body, with a conversation of the caller's own in the place of `{}`.
-const CALLS: &[(Method, &str)] = &[
+pub(crate) const CALLS: &[(Method, &str)] = &[
     (Method::POST, "/api/auth/register"),
     (Method::POST, "/api/auth/login"),
     (Method::POST, "/api/auth/refresh"),
@@ -39,7 +39,7 @@ const CALLS: &[(Method, &str)] = &[
 ];
 
 /// What stands in the corpus of every target.
-fn corpus() -> Vec<Vec<u8>> {
+pub(crate) fn corpus() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     let mut inputs = Vec::new();
     for target in fs::read_dir(root).expect("the corpus") {

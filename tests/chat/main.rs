@@ -36,6 +36,7 @@ macro_rules! over_every_transport {
 mod access;
 mod accounts;
 mod bursts;
+mod chaos;
 mod conversation_list;
 mod conversations;
 mod corpus;

@@ -20,6 +20,8 @@ use crate::actors::session::outbox::MergeKey;
 use crate::actors::session::{Answered, SessionMsg};
 use crate::actors::{Ask, refusal, tell, wall_clock};
 use crate::error::ChatError;
+#[cfg(feature = "faults")]
+use crate::faults::Fault;
 use crate::store::{self, Append, MarksRow, Message};
 use crate::wire::command::Draft;
 use crate::wire::event::{Event, MessagesDelivered, MessagesRead};
@@ -224,6 +226,10 @@ impl Room {
                 self.stop_typing(side);
             }
         }
+        #[cfg(feature = "faults")]
+        if published.len() > 1 && crate::faults::at("conversation.order", "").is_some() {
+            published.swap(0, 1);
+        }
         self.tell(published, last, through_sessions, moves, read_at);
     }
 
@@ -258,8 +264,16 @@ impl Room {
         for user in self.pair.both() {
             for session in self.neighbours.directory.sessions(user) {
                 #[cfg(feature = "faults")]
-                if crate::faults::at("conversation.publish", &user.0.to_string()).is_some() {
-                    continue;
+                match crate::faults::at("conversation.publish", &user.0.to_string()) {
+                    Some(Fault::Drop) => continue,
+                    Some(Fault::Double) => tell(
+                        &session,
+                        SessionMsg::Published {
+                            answers: Vec::new(),
+                            news: Arc::clone(news),
+                        },
+                    ),
+                    _ => {}
                 }
                 let asked = |answered: &mut Answered| answered.session == session.get_id();
                 let published = SessionMsg::Published {
@@ -293,10 +307,16 @@ impl Room {
         for (side, moved) in moves.into_iter().enumerate() {
             let user_id = self.pair.both()[side];
             if moved.passes {
+                let last_read_seq = moved.to.read;
+                #[cfg(feature = "faults")]
+                let last_read_seq = match crate::faults::at("conversation.moved", "") {
+                    Some(_) => Seq(moved.from.read.0 - 1),
+                    None => last_read_seq,
+                };
                 let payload = MessagesRead {
                     conversation_id: self.id,
                     user_id,
-                    last_read_seq: moved.to.read,
+                    last_read_seq,
                     read_at,
                 };
                 let event = Arc::new(Event::new("messages_read", &payload));

@@ -1,5 +1,6 @@
 //! Opening a connection, in every way that the contract knows and some that it does not.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,20 @@ use crate::harness::polling::{self, Heartbeat};
 use crate::harness::pongs::{Gate, Pongs};
 use crate::harness::socket::Socket;
 use crate::harness::wait::within;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    /// An HTTP status.
+    Refused(u16),
+    /// No answer.
+    Broken(String),
+}
+
+/// What went wrong on the way to an answer.
+pub(crate) fn broken(why: impl Display) -> Unopened {
+    Unopened::Broken(why.to_string())
+}
 
 /// A connection about to be opened.
 #[derive(Debug)]
@@ -89,22 +104,28 @@ impl Dial {
         self
     }
 
-    /// Opens it. Refused with an HTTP status: that.
+    /// Opens it, which the server must answer. Refused with an HTTP status: that.
     pub(crate) async fn open(self) -> Result<Socket, u16> {
         let what = format!("a connection to {}{}", self.address, self.path);
-        within(what, async {
-            match self.transport {
-                Transport::WebSocket | Transport::SocketIo => self.handshake().await,
-                Transport::Polling => {
-                    let url = format!("http://{}{}", self.address, self.path);
-                    polling::open(&url, &self.headers, self.pongs).await
-                }
-            }
-        })
-        .await
+        match within(&what, self.try_open()).await {
+            Ok(socket) => Ok(socket),
+            Err(Unopened::Refused(status)) => Err(status),
+            Err(Unopened::Broken(why)) => panic!("{what} was not opened: {why}"),
+        }
     }
 
-    async fn handshake(self) -> Result<Socket, u16> {
+    /// The same where the server may be gone, or going. It may take for ever.
+    pub(crate) async fn try_open(self) -> Result<Socket, Unopened> {
+        match self.transport {
+            Transport::WebSocket | Transport::SocketIo => self.handshake().await,
+            Transport::Polling => {
+                let url = format!("http://{}{}", self.address, self.path);
+                polling::open(&url, &self.headers, self.pongs).await
+            }
+        }
+    }
+
+    async fn handshake(self) -> Result<Socket, Unopened> {
         let url = format!("ws://{}{}", self.address, self.path);
         let mut request = url.into_client_request().expect("a WebSocket URL");
         for (name, value) in &self.headers {
@@ -116,15 +137,15 @@ impl Dial {
             tcp.set_recv_buffer_size(bytes)
                 .expect("a small receive buffer");
         }
-        let stream = tcp.connect(self.address).await.expect("a TCP connection");
+        let stream = tcp.connect(self.address).await.map_err(broken)?;
         stream.set_nodelay(true).expect("nodelay");
         match client_async(request, Gate::new(stream, &self.pongs)).await {
             Ok((stream, _)) => {
                 self.pongs.framed.store(true, Ordering::SeqCst);
                 Ok(spawn(self.transport, stream, self.pongs))
             }
-            Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("the handshake failed: {error}"),
+            Err(Error::Http(response)) => Err(Unopened::Refused(response.status().as_u16())),
+            Err(error) => Err(broken(error)),
         }
     }
 }

@@ -35,6 +35,14 @@ impl Person {
         }
     }
 
+    /// The same person, who takes another door.
+    pub(crate) fn at(&self, door: &Arc<Door>) -> Self {
+        Self {
+            door: Arc::clone(door),
+            ..self.clone()
+        }
+    }
+
     /// One call, with this person's token.
     pub(crate) async fn call(&self, method: Method, path: &str, carried: Carried<'_>) -> Answer {
         self.door.call(method, path, carried.by(&self.token)).await

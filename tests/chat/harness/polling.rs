@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::arrival::{Arrival, End, Order, Transport};
+use crate::harness::dial::{Unopened, broken};
 use crate::harness::packets::{PONG, SEPARATOR, understand};
 use crate::harness::pongs::Pongs;
 use crate::harness::socket::Socket;
@@ -33,7 +34,7 @@ pub(crate) async fn open(
     url: &str,
     headers: &[(&'static str, String)],
     pongs: Arc<Pongs>,
-) -> Result<Socket, u16> {
+) -> Result<Socket, Unopened> {
     let mut always = HeaderMap::new();
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).expect("a header value");
@@ -44,11 +45,11 @@ pub(crate) async fn open(
         client: client.expect("an HTTP client"),
         url: url.to_owned(),
     };
-    let response = poll.get().await.expect("an answer to the handshake");
+    let response = poll.get().await.map_err(broken)?;
     if response.status() != StatusCode::OK {
-        return Err(response.status().as_u16());
+        return Err(Unopened::Refused(response.status().as_u16()));
     }
-    let open = response.text().await.expect("an open packet");
+    let open = response.text().await.map_err(broken)?;
     let handshake: Value = serde_json::from_str(&open[1..]).expect("an open packet");
     let sid = handshake["sid"].as_str().expect("a session id");
     poll.url = format!("{url}&sid={sid}");

@@ -169,9 +169,14 @@ impl ServerProcess {
             .expect("a child that ran");
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("a server that runs")
+    }
+
     /// Sends it a signal, by its pid.
     pub(crate) async fn signal(&self, signal: &str) {
-        let pid = self.child.id().expect("a server that runs").to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().await;
         assert!(sent.expect("kill(1)").success(), "no {signal} to {pid}");
     }

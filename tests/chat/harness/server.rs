@@ -28,6 +28,17 @@ pub(crate) struct TestServer {
 pub(crate) struct Locked(DatabaseConnection);
 
 impl Locked {
+    /// Locks the database of a server that has it in `directory`.
+    pub(crate) async fn in_directory(directory: &Path) -> Self {
+        let url = database_url(&directory.join("duologue.db"));
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1);
+        let database = Database::connect(options).await.expect("the database");
+        let locked = database.execute_unprepared("BEGIN IMMEDIATE").await;
+        locked.expect("the lock");
+        Self(database)
+    }
+
     /// Lets others write.
     pub(crate) async fn unlock(self) {
         self.0
@@ -76,15 +87,9 @@ impl TestServer {
     }
 
     /// Locks the database, as another program may: reads go on, and what writes waits for this to
-    /// be unlocked, or for 5 s.
+    /// be unlocked, or for 2 s.
     pub(crate) async fn lock(&self) -> Locked {
-        let url = database_url(&self.directory.path().join("duologue.db"));
-        let mut options = ConnectOptions::new(url);
-        options.max_connections(1);
-        let database = Database::connect(options).await.expect("the database");
-        let locked = database.execute_unprepared("BEGIN IMMEDIATE").await;
-        locked.expect("the lock");
-        Locked(database)
+        Locked::in_directory(self.directory.path()).await
     }
 
     /// Registers these people, in this order: their ids are 1, 2, 3 …

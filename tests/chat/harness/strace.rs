@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::harness::process::ServerProcess;
+use crate::harness::wait::within;
 
 /// Has `command` run under strace with `options`, which writes what it sees to `trace`. The process
 /// that is started is the command itself, not strace: it gets the signals.
@@ -27,6 +31,40 @@ pub(crate) fn under(command: &mut Command, options: &[&str], trace: &Path) {
         outer.current_dir(directory);
     }
     *command = outer;
+}
+
+/// A strace that looks on and interferes, until [`Attached::detach`].
+#[derive(Debug)]
+pub(crate) struct Attached(Child);
+
+/// Has strace look on at a server that runs already, with `options`: from now on what they ask for
+/// happens. (Where a process may only trace its children, this takes root.)
+pub(crate) async fn attach(server: &ServerProcess, options: &[&str]) -> Attached {
+    let mut child = Command::new("strace")
+        .args(["-f", "-p", &server.pid().to_string(), "-o", "/dev/null"])
+        .args(options)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("strace runs");
+    let told = child.stderr.take().expect("its standard error");
+    let mut told = BufReader::new(told).lines();
+    let first = within("strace to be there", told.next_line()).await;
+    let first = first.expect("a line").unwrap_or_default();
+    assert!(first.contains("attached"), "{first}");
+    // It tells of each new thread, and would die if nobody listened.
+    tokio::spawn(async move { while let Ok(Some(_)) = told.next_line().await {} });
+    Attached(child)
+}
+
+impl Attached {
+    /// Lets the server go on as if nothing had been.
+    pub(crate) async fn detach(mut self) {
+        within("strace to end", self.0.kill())
+            .await
+            .expect("killed");
+    }
 }
 
 /// One call of the system.

@@ -199,6 +199,16 @@ impl Socket {
 
     // in
 
+    /// Whatever comes next, until `deadline`; nothing after the end.
+    pub(crate) async fn arrival_by(&mut self, deadline: Instant) -> Option<Arrival> {
+        if let Some(arrival) = self.waiting.pop_front() {
+            return Some(arrival);
+        }
+        let arrival = timeout_at(deadline, self.arrivals.recv()).await.ok()??;
+        self.ticket.see(&arrival);
+        Some(arrival)
+    }
+
     /// The first arrival that `wanted` wants; what came before it stays.
     async fn take(&mut self, what: &str, mut wanted: impl FnMut(&Arrival) -> bool) -> Arrival {
         if let Some(place) = self.waiting.iter().position(&mut wanted) {
