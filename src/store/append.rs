@@ -122,6 +122,12 @@ impl Store {
             }
         }
         writing.is_open = false;
+        let rows = appends
+            .iter()
+            .map(|append| append.messages.len() + append.marks.len());
+        if self.log.has_grown(rows.sum::<usize>() + last_seen.len()) {
+            self.tend_log(&mut writing.connection).await;
+        }
         Ok(())
     }
 
@@ -144,7 +150,7 @@ impl Store {
     }
 }
 
-fn failed(cause: sqlx::Error) -> DbErr {
+pub(super) fn failed(cause: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(cause.into()))
 }
 

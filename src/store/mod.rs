@@ -13,6 +13,7 @@ mod check;
 mod conversations;
 mod disk;
 mod error;
+mod log;
 mod messages;
 mod open;
 mod read_only;
@@ -29,6 +30,7 @@ use sea_orm::{
 
 use append::AppendSql;
 use disk::Disk;
+use log::Log;
 
 pub use accounts::{Account, DELETED_NAME, NewAccount};
 pub use append::{Append, LastSeen, MarksRow};
@@ -49,6 +51,7 @@ pub struct Store {
     readers: DatabaseConnection,
     append_sql: Arc<AppendSql>,
     disk: Arc<Disk>,
+    log: Arc<Log>,
 }
 
 impl Store {
@@ -60,19 +63,28 @@ impl Store {
     /// the process ends: to close the last one would move the log.
     pub async fn close(self) {
         if self.disk.is_broken() {
-            return std::mem::forget(self);
+            return self.abandon();
         }
         // The readers first: the log cannot be emptied while somebody reads from it.
-        if let Err(error) = self.readers.close().await {
+        if let Err(error) = self.readers.clone().close().await {
             tracing::warn!(%error, "cannot close the store's readers");
         }
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        if let Err(error) = self.writer.execute_unprepared(checkpoint).await {
+        if let Err(cause) = self.writer.execute_unprepared(checkpoint).await {
+            let error = self.unwritten(cause);
             tracing::warn!(%error, "cannot empty the store's log");
+            if self.disk.is_broken() {
+                return self.abandon();
+            }
         }
         if let Err(error) = self.writer.close().await {
             tracing::warn!(%error, "cannot close the store's writer");
         }
+    }
+
+    /// Leaves the writer's connection open until the process ends.
+    fn abandon(self) {
+        std::mem::forget(self);
     }
 
     /// Whether the disk has failed in a way that ends writing for good: every write is
@@ -128,6 +140,13 @@ impl Store {
         // Once more: the connection of a commit that failed is free a moment before that is judged.
         self.disk.rely()?;
         let committed = transaction.commit().await;
-        committed.map_err(|cause| self.disk.judge(StoreError::Unknown(cause)))
+        committed.map_err(|cause| self.disk.judge(StoreError::Unknown(cause)))?;
+        if self.log.has_grown(1) {
+            let writer = self.writer.get_sqlite_connection_pool();
+            if let Ok(mut writer) = writer.acquire().await {
+                self.tend_log(&mut writer).await;
+            }
+        }
+        Ok(())
     }
 }

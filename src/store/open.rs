@@ -22,9 +22,6 @@ use super::{OpenError, Store, append::AppendSql};
 /// The first SQLite without the race that can lose commits in WAL mode.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
-/// Pages of 4 KiB in the write-ahead log that make the writer copy it into the database: 16 MiB.
-const CHECKPOINT_PAGES: &str = "4000";
-
 /// What a write-ahead log that had to grow (behind a long read) is cut back to: 64 MiB.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 
@@ -124,6 +121,7 @@ impl Store {
                 writer,
                 readers,
                 disk: Arc::default(),
+                log: Arc::default(),
             }),
             Err(error) => {
                 // Closed here, not some time after the caller has its answer. What led here says
@@ -237,7 +235,8 @@ fn writer_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", WRITER_CACHE)
             .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // It is moved by `store/log.rs`: SQLite by itself would keep quiet about what fails there.
+            .pragma("wal_autocheckpoint", "0")
             .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
     });
     pool.map_sqlx_sqlite_pool_opts(|pool| {

@@ -1,6 +1,7 @@
 //! What the disk does to the database, and what the server makes of it.
 
 use std::fs;
+use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -122,6 +123,117 @@ async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start_and_al
         acknowledged.len() + 1,
         "the unknown one is there once"
     );
+}
+
+/// Has `change` happen to these calls on the database itself, not on its log, from now on.
+async fn on_the_database(
+    server: &ServerProcess,
+    directory: &Path,
+    calls: &str,
+    change: &str,
+) -> strace::Attached {
+    let real = directory.canonicalize().expect("a directory");
+    let database = real.join("duologue.db").display().to_string();
+    let trace = format!("trace={calls}");
+    let inject = format!("inject={calls}:{change}");
+    let options = ["-e", &trace, "-e", &inject, "-P", &database];
+    strace::attach(server, &options).await
+}
+
+/// Sends 64 messages at once, five pages of the database each: how many were acknowledged. Somewhat
+/// more than a thousand fill the log.
+async fn say_much(sender: &Person, chat: i64) -> usize {
+    let content = "🦊".repeat(4_000);
+    let post = |_| {
+        let (sender, content) = (sender.clone(), content.clone());
+        tokio::spawn(async move { sender.post_message(chat, &content).await })
+    };
+    let mut acknowledged = 0;
+    for answer in (0..64).map(post).collect::<Vec<_>>() {
+        let answer = answer.await.expect("an answer");
+        match answer.status {
+            201 => acknowledged += 1,
+            _ => drop(answer.refused(503, "overloaded")),
+        }
+    }
+    acknowledged
+}
+
+/// The log is synced as ever; but when it is moved into the database, the sync of that fails once.
+#[tokio::test]
+async fn a_sync_that_fails_while_the_log_is_moved_ends_writing_too() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = server.door.clone();
+    let [ana, ben, cleo] = door.people(["Ana", "Ben", "Cleo"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let change = "error=EIO:when=1";
+    let strace = on_the_database(&server, directory.path(), "fsync,fdatasync", change).await;
+    let mut acknowledged = 0;
+    let mut rounds = 0;
+    while acknowledged == 64 * rounds {
+        acknowledged += say_much(&ana, chat).await;
+        rounds += 1;
+        assert!(rounds < 60, "the log is never moved");
+    }
+    nothing_is_written([&ana, &ben, &cleo], chat).await;
+    assert_eq!(ben.history(chat).await.len(), acknowledged);
+    strace.detach().await;
+    server.kill().await;
+
+    let _server = ServerProcess::start(directory.path()).await.behind(&door);
+    assert_eq!(ben.history(chat).await.len(), acknowledged);
+    ana.send(chat, "as ever").await;
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_moved_is_moved_later_and_meanwhile_all_is_stored_in_it() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let [ana, ben] = server.door.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let strace = on_the_database(&server, directory.path(), "pwrite64", "error=EIO").await;
+    let mut rounds = 0;
+    while !server.log().contains("cannot move the log") {
+        assert_eq!(say_much(&ana, chat).await, 64);
+        rounds += 1;
+        assert!(rounds < 60, "it is never tried");
+    }
+    assert_eq!(server.door.get("/health/ready").await.status, 200);
+    let database = directory.path().join("duologue.db");
+    let length = || fs::metadata(&database).expect("the database").len();
+    let before = length();
+    strace.detach().await;
+
+    while length() == before {
+        assert_eq!(say_much(&ana, chat).await, 64);
+        rounds += 1;
+        assert!(rounds < 60, "it is never tried again");
+    }
+    assert_eq!(ben.history(chat).await.len(), 64 * rounds);
+}
+
+/// SQLite moves the log once more when its last connection closes, and removes it.
+#[tokio::test]
+async fn a_sync_that_fails_while_the_server_ends_leaves_the_log_to_the_next_start() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = server.door.clone();
+    let [ana, ben] = door.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let message = ana.send(chat, "in the log").await;
+    let log = directory.path().join("duologue.db-wal");
+    let before = fs::read(&log).expect("the log");
+    let change = "error=EIO:when=1";
+    let _strace = on_the_database(&server, directory.path(), "fsync,fdatasync", change).await;
+    server.signal("-TERM").await;
+    let (status, told) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(told.contains("nothing is written any more"), "{told}");
+    assert_eq!(fs::read(&log).expect("the log"), before);
+
+    let _server = ServerProcess::start(directory.path()).await.behind(&door);
+    assert_eq!(ben.history(chat).await, [message]);
 }
 
 async fn nothing_is_written([ana, ben, cleo]: [&Person; 3], chat: i64) {

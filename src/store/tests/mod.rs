@@ -7,6 +7,7 @@ mod check;
 mod conversations;
 mod faults;
 mod history;
+mod log;
 mod opening;
 mod refusals;
 mod sign_ins;

@@ -229,7 +229,7 @@ async fn the_connections_have_their_settings() {
         ("foreign_keys", "1"),
         ("cache_size", "-65536"),
         ("temp_store", "2"),
-        ("wal_autocheckpoint", "4000"),
+        ("wal_autocheckpoint", "0"),
         ("journal_size_limit", "67108864"),
     ] {
         assert_eq!(

@@ -1,0 +1,79 @@
+//! When the log is moved into the database, which SQLite would do by itself, in silence.
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, TransactionTrait};
+
+use super::{Lab, said};
+use crate::store::{Conversation, log::LOOK_ROWS};
+
+/// What fills the log with a single message: 20 MiB, 5,000 pages and more.
+const FILL: usize = 20 << 20;
+
+impl Lab {
+    /// Stores one message that fills the log.
+    async fn fill_the_log(&self, conversation: &Conversation, head: i64) {
+        let mut big = said(conversation, conversation.pair.low, head, 1);
+        let message = Arc::get_mut(&mut big.messages[0]).unwrap();
+        message.content = "x".repeat(FILL).into();
+        self.store.append(&[&big], &[]).await.unwrap();
+    }
+
+    /// Bytes in the database and in its log.
+    fn lengths(&self) -> [usize; 2] {
+        ["test.db", "test.db-wal"].map(|name| {
+            let found = std::fs::metadata(self.folder.path().join(name)).unwrap();
+            usize::try_from(found.len()).unwrap()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_long_log_is_moved_into_the_database_by_the_next_messages_and_then_begun_anew() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    let rows = i64::from(LOOK_ROWS);
+    let mut head = 0;
+    for round in 1..=3 {
+        lab.fill_the_log(&conversation, head).await;
+        let [before, log] = lab.lengths();
+        assert!(before < round * FILL, "{round}: it is not moved at once");
+        lab.say(&conversation, conversation.pair.low, head + 1, rows)
+            .await;
+        assert!(lab.lengths()[0] > round * FILL, "{round}: it is moved");
+        assert!(log < FILL + FILL / 2, "{round}: and begun anew");
+        head += 1 + rows;
+    }
+    let lab = lab.reopen().await;
+    assert_eq!(lab.all(conversation.id).await.len(), head as usize);
+}
+
+#[tokio::test]
+async fn a_long_log_is_moved_by_what_is_no_message_too() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.fill_the_log(&conversation, 0).await;
+    for round in 0..LOOK_ROWS {
+        let chosen = ["busy", "online"][round as usize % 2];
+        let chosen = lab.store.set_chosen_status(conversation.pair.low, chosen);
+        chosen.await.unwrap();
+    }
+    assert!(lab.lengths()[0] > FILL);
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_reads_is_moved_when_they_are_done() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    let ann = conversation.pair.low;
+    let rows = i64::from(LOOK_ROWS);
+    let reading = lab.store.readers.begin().await.unwrap();
+    let read = "SELECT count(*) FROM users";
+    reading.execute_unprepared(read).await.unwrap();
+    lab.fill_the_log(&conversation, 0).await;
+    lab.say(&conversation, ann, 1, rows).await;
+    assert!(lab.lengths()[0] < FILL, "it still is in the log alone");
+    reading.rollback().await.unwrap();
+    lab.say(&conversation, ann, 1 + rows, rows).await;
+    assert!(lab.lengths()[0] > FILL);
+}
