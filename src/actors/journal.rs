@@ -61,11 +61,13 @@ pub(crate) struct Journal {
     pub(crate) health: Arc<Health>,
 }
 
-/// Whether the last write went to the disk. The journal notes it, `/health/ready` tells it.
+/// Whether the last write went to the disk, and in time. The journal notes it, `/health/ready` tells it.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     /// When a write last failed, if none has succeeded since.
     failed: Mutex<Option<Instant>>,
+    /// Since when a transaction runs, if one does.
+    running: Mutex<Option<Instant>>,
 }
 
 impl Health {
@@ -84,8 +86,16 @@ impl Health {
         }
     }
 
-    pub(crate) fn is_good(&self) -> bool {
-        self.failed().is_none()
+    /// A transaction runs from now on, or none does any more.
+    fn runs(&self, since: Option<Instant>) {
+        *lock(&self.running) = since;
+    }
+
+    /// A transaction that takes so long is as bad as one that failed.
+    pub(crate) fn is_good(&self, now: Instant) -> bool {
+        let since = *lock(&self.running);
+        let hangs = since.is_some_and(|at| now.saturating_duration_since(at) >= Self::REST);
+        self.failed().is_none() && !hangs
     }
 
     /// Whether it is time for somebody to try a write, for want of others. Whoever asks does.
@@ -99,8 +109,12 @@ impl Health {
     }
 
     fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.failed)
     }
+}
+
+fn lock(at: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    at.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What waits for the disk.
@@ -176,7 +190,9 @@ impl Journal {
             if crate::faults::at("journal.commit", "").is_some() {
                 return said_to_be_done(transaction);
             }
+            health.runs(Some(Instant::now()));
             let settled = commit(&store, &health, transaction).await;
+            health.runs(None);
             #[cfg(feature = "faults")]
             crate::faults::may_panic("journal.committed", "");
             settled
@@ -366,13 +382,24 @@ mod tests {
     fn who_failed_to_write_is_sick_until_a_write_succeeds() {
         let health = Health::default();
         let now = Instant::now();
-        assert!(health.is_good() && !health.wants_a_try(now));
+        assert!(health.is_good(now) && !health.wants_a_try(now));
         health.note(Err(&StoreError::out_of_reach()));
-        assert!(!health.is_good() && !health.wants_a_try(now));
+        assert!(!health.is_good(now) && !health.wants_a_try(now));
         let later = Instant::now() + Health::REST;
         assert!(health.wants_a_try(later), "when nobody else writes");
         assert!(!health.wants_a_try(later), "and by one at a time");
         health.note(Ok(()));
-        assert!(health.is_good());
+        assert!(health.is_good(later));
+    }
+
+    #[test]
+    fn who_waits_long_for_the_disk_is_sick_until_it_answers() {
+        let health = Health::default();
+        let now = Instant::now();
+        health.runs(Some(now));
+        assert!(health.is_good(now + Health::REST / 2));
+        assert!(!health.is_good(now + Health::REST));
+        health.runs(None);
+        assert!(health.is_good(now + Health::REST));
     }
 }

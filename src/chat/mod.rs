@@ -171,7 +171,7 @@ impl Chat {
         if health.wants_a_try(Instant::now()) {
             health.note(store.check_writable().await.as_ref().copied());
         }
-        health.is_good()
+        health.is_good(Instant::now())
     }
 
     /// Runs `work` to its end, also when its asker goes away meanwhile: between a write and the

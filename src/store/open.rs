@@ -31,9 +31,6 @@ const WRITER_CACHE: &str = "-65536";
 /// How many of the writer's statements stay prepared: every piece of a batch, and the few others.
 const WRITER_STATEMENTS: usize = 320;
 
-/// What each reader maps instead of copying: 256 MiB.
-const READER_MMAP: &str = "268435456";
-
 /// Where the database is, and how long to wait for it.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -47,18 +44,20 @@ pub struct StoreOptions {
     /// [`StoreError::Unavailable`](super::StoreError::Unavailable); and how long making a
     /// connection may take.
     pub acquire_timeout: Duration,
-    /// How long SQLite waits for a lock that another process holds.
+    /// How long SQLite waits for a lock that another process holds. Whatever else is to be written
+    /// waits behind, so it is well below `acquire_timeout` and what a use case may take.
     pub busy_timeout: Duration,
 }
 
 impl StoreOptions {
-    /// The settings of the server for the database at `url`: 4 readers, 5 s for either wait.
+    /// The settings of the server for the database at `url`: 4 readers, 5 s for a connection, 2 s for
+    /// a lock.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             readers: 4,
             acquire_timeout: Duration::from_secs(5),
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(2),
         }
     }
 
@@ -259,7 +258,9 @@ async fn is_fit_for_more(connection: &mut sqlx::SqliteConnection) -> Result<bool
     Ok(!connection.is_in_transaction())
 }
 
-/// Connections that only read, and so never wait for the writer.
+/// Connections that only read, and so never wait for the writer. They leave `mmap_size` at 0: to map
+/// the database into memory would save a few percent of a page of history, but where the disk cannot
+/// read what is mapped, the system ends the process, instead of an error that concerns one question.
 pub(super) fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
     let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
     let mut pool = pool_options(options, options.readers.max(1));
@@ -269,7 +270,6 @@ pub(super) fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOpti
             .read_only(true)
             .busy_timeout(busy_timeout)
             .thread_name(|n| format!("store-reader-{n}"))
-            .pragma("mmap_size", READER_MMAP)
             .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", "0")
     });

@@ -43,6 +43,7 @@ mod corpus;
 mod crash;
 mod delivered;
 mod disk;
+mod disk_errors;
 mod drain;
 mod durable;
 mod engineio;
