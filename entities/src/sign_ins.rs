@@ -15,7 +15,7 @@ pub struct Model {
     pub user_id: UserId,
     /// How often its refresh token was exchanged; only the newest counts.
     pub generation: i64,
-    /// When that last happened.
+    /// When that last happened. No token of it is dated later.
     pub renewed_at: i64,
     /// When the last token of it has ended; after that the row means nothing.
     pub expires_at: i64,

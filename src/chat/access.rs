@@ -80,29 +80,32 @@ impl Chat {
     /// Notes the sign-in, and issues its tokens.
     async fn signed_in(&self, account: Account, refresh: bool) -> Result<SignedIn, ChatError> {
         let store = &self.0.neighbours.store;
-        let sign_in = store.sign_in(account.id, wall_clock(), self.all_over());
-        let sign_in = sign_in.await?;
+        let now = wall_clock();
+        let sign_in = store.sign_in(account.id, now, self.all_over(now)).await?;
         let person = Person::from(account);
-        let tokens = self.issue(&person, sign_in, refresh.then_some(0))?;
+        let tokens = self.issue(&person, sign_in, refresh.then_some(0), now)?;
         let user = self.own_view(&person);
         Ok(SignedIn { user, tokens })
     }
 
-    /// When all that is issued now has ended, in milliseconds since the epoch.
-    fn all_over(&self) -> i64 {
-        self.0.tokens.all_over(seconds()).saturating_mul(1_000)
+    /// When all that is issued at `now` has ended; both in milliseconds since the epoch.
+    fn all_over(&self, now: i64) -> i64 {
+        self.0.tokens.all_over(now / 1_000).saturating_mul(1_000)
     }
 
-    /// A token for `person`, and a refresh token of this generation.
+    /// A token for `person`, and a refresh token of this generation, dated to `now`, in milliseconds
+    /// since the epoch: the time that is kept with the sign-in, so that whatever ends all tokens finds
+    /// out how far it must reach.
     fn issue(
         &self,
         person: &Person,
         sign_in: SignInId,
         generation: Option<i64>,
+        now: i64,
     ) -> Result<TokenPair, ChatError> {
         // In the second in which all tokens were ended, new ones are dated to the next: by its
         // date alone one is told from the other.
-        let now = seconds().max(person.tokens_from);
+        let now = Ord::max(now / 1_000, person.tokens_from);
         let tokens = &self.0.tokens;
         let renewal = |generation| tokens.issue_renewal(sign_in, generation, now);
         Ok(TokenPair {
@@ -129,15 +132,15 @@ impl Chat {
         if person.deleted || renewal.iat < person.tokens_from {
             return Err(refused());
         }
-        let (now, over) = (wall_clock(), self.all_over());
-        let store = &neighbours.store;
+        let now = wall_clock();
+        let (store, over) = (&neighbours.store, self.all_over(now));
         if store.renew_sign_in(id, generation, now, over).await? {
-            return self.issue(&person, id, Some(generation + 1));
+            return self.issue(&person, id, Some(generation + 1), now);
         }
         // Somebody was faster; perhaps the same client, whose answer was lost.
         let living = store.living_sign_in(id).await?.ok_or_else(refused)?;
         if is_repeated(&living, generation, now) {
-            return self.issue(&person, id, Some(living.generation));
+            return self.issue(&person, id, Some(living.generation), living.renewed_at);
         }
         tracing::warn!(
             user = living.user.0,
@@ -249,9 +252,10 @@ impl Chat {
     }
 }
 
-/// Whether this generation was exchanged a moment ago, and its answer may be lost.
+/// Whether this generation was exchanged a moment ago, and its answer may be lost. A clock that went
+/// back further than a moment makes nothing young again.
 fn is_repeated(living: &SignIn, generation: i64, now: i64) -> bool {
-    let since = u128::try_from(now.saturating_sub(living.renewed_at)).unwrap_or(0);
+    let since = u128::from(now.abs_diff(living.renewed_at));
     generation + 1 == living.generation && since <= LOST_ANSWER.as_millis()
 }
 

@@ -6,7 +6,7 @@ use sea_orm::{
     SqlErr, sea_query::LikeExpr,
 };
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sign_ins::last_issued};
 
 /// A person as the server knows them. The password is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,8 +161,8 @@ impl Store {
     }
 
     /// Ends every token of `id` that was issued until now: from the moment on that this tells, others
-    /// count. That is `from`, in seconds since the epoch, unless it was this or later before: then
-    /// tokens may be dated to it already, and it is the second after.
+    /// count. That is `from`, in seconds since the epoch, unless tokens may be dated to it already or
+    /// later, because it was that before or the clock was ahead: then it is the second after.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -197,7 +197,10 @@ impl Store {
             .one(&transaction)
             .await;
         let before = before.map_err(|cause| self.unwritten(cause))?;
-        let from = Ord::max(from, before.unwrap_or(0).saturating_add(1));
+        let issued = last_issued(&transaction, id).await;
+        let issued = issued.map_err(|cause| self.unwritten(cause))?;
+        let newest = Ord::max(before.unwrap_or(0), issued);
+        let from = Ord::max(from, newest.saturating_add(1));
         let mut update = users::Entity::update_many()
             .col_expr(users::Column::TokensFrom, from.into())
             .filter(users::Column::Id.eq(id));

@@ -2,9 +2,17 @@
 
 use entities::ids::{SignInId, UserId};
 use entities::sign_ins;
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{CaseStatement, Expr},
+};
 
 use super::{Store, StoreError};
+
+/// For how long a sign-in is kept whose tokens are all over, in milliseconds: two days. They may be over
+/// because the clock is ahead, and then one that was ended must not count again when it goes back.
+pub(super) const KEPT: i64 = 2 * 24 * 60 * 60 * 1_000;
 
 /// A sign-in that has not ended. All times in milliseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +21,13 @@ pub struct SignIn {
     pub user: UserId,
     /// How often its refresh token was exchanged.
     pub generation: i64,
-    /// When that last happened.
+    /// When that last happened. None of its tokens is dated later, also if the clock went back since.
     pub renewed_at: i64,
 }
 
 impl Store {
     /// Notes that `user` signs in at `now`, with tokens that end by `expires_at`. Those of theirs
-    /// whose tokens have all ended are forgotten.
+    /// whose tokens have all ended two days ago are forgotten.
     ///
     /// # Errors
     /// See [`StoreError`]; the same holds for every write here.
@@ -32,7 +40,7 @@ impl Store {
         let transaction = self.begin().await?;
         let over = sign_ins::Entity::delete_many()
             .filter(sign_ins::Column::UserId.eq(user))
-            .filter(sign_ins::Column::ExpiresAt.lt(now))
+            .filter(sign_ins::Column::ExpiresAt.lt(now.saturating_sub(KEPT)))
             .exec(&transaction)
             .await;
         over.map_err(|cause| self.unwritten(cause))?;
@@ -81,8 +89,14 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let renewed = sign_ins::Entity::update_many()
             .col_expr(sign_ins::Column::Generation, (generation + 1).into())
-            .col_expr(sign_ins::Column::RenewedAt, now.into())
-            .col_expr(sign_ins::Column::ExpiresAt, expires_at.into())
+            .col_expr(
+                sign_ins::Column::RenewedAt,
+                not_below(sign_ins::Column::RenewedAt, now),
+            )
+            .col_expr(
+                sign_ins::Column::ExpiresAt,
+                not_below(sign_ins::Column::ExpiresAt, expires_at),
+            )
             .filter(
                 Condition::all()
                     .add(sign_ins::Column::Id.eq(id))
@@ -125,4 +139,29 @@ impl Store {
             .await
             .map_err(StoreError::uncommitted)
     }
+}
+
+/// The newer of two times: what a clock that went back must not make old.
+fn not_below(column: sign_ins::Column, time: i64) -> Expr {
+    let stays = column.gt(time);
+    CaseStatement::new()
+        .case(stays, Expr::col(column))
+        .finally(time)
+        .into()
+}
+
+/// The second since the epoch to which the newest token of `user` from signing in here may be dated; 0 if
+/// there is none.
+pub(super) async fn last_issued(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+) -> Result<i64, DbErr> {
+    let newest = sign_ins::Entity::find()
+        .select_only()
+        .column_as(sign_ins::Column::RenewedAt.max(), "newest")
+        .filter(sign_ins::Column::UserId.eq(user))
+        .into_tuple::<Option<i64>>()
+        .one(transaction)
+        .await?;
+    Ok(newest.flatten().unwrap_or(0) / 1_000)
 }
