@@ -34,7 +34,7 @@ pub(crate) async fn log_out(person: &Person, path: &str) {
 }
 
 /// The token of `person` opens nothing any more.
-async fn is_out(person: &Person, transport: Transport) {
+pub(crate) async fn is_out(person: &Person, transport: Transport) {
     person
         .get("/api/users/me")
         .await
@@ -52,7 +52,7 @@ async fn is_out(person: &Person, transport: Transport) {
     assert_eq!(refusal["data"]["code"], "unauthenticated");
 }
 
-async fn is_in(person: &Person, transport: Transport) {
+pub(crate) async fn is_in(person: &Person, transport: Transport) {
     let me = person.get("/api/users/me").await.ok();
     assert_eq!(number(&me["user"]["id"]), person.id);
     person.connect(transport).await;
@@ -204,17 +204,17 @@ async fn a_token_from_elsewhere_cannot_be_logged_out_alone() {
 }
 
 /// Signs in, and asks for a refresh token.
-async fn refreshable(person: &Person) -> Value {
+pub(crate) async fn refreshable(person: &Person) -> Value {
     let body = json!({"email": "ana@example.com", "password": PASSWORD, "refresh": true});
     person.post("/api/auth/login", body).await.ok()
 }
 
-async fn exchange(person: &Person, refresh_token: &Value) -> Answer {
+pub(crate) async fn exchange(person: &Person, refresh_token: &Value) -> Answer {
     let body = json!({"refresh_token": refresh_token});
     person.post("/api/auth/refresh", body).await
 }
 
-fn with(person: &Person, pair: &Value) -> Person {
+pub(crate) fn with(person: &Person, pair: &Value) -> Person {
     let token = pair["token"].as_str().expect("a token").to_owned();
     Person {
         token,

@@ -37,6 +37,7 @@ mod access;
 mod accounts;
 mod bursts;
 mod chaos;
+mod clock;
 mod conversation_list;
 mod conversations;
 mod corpus;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod arrival;
+pub(crate) mod clock;
 pub(crate) mod dial;
 pub(crate) mod door;
 #[cfg(feature = "faults")]
