@@ -43,6 +43,7 @@ mod conversations;
 mod corpus;
 mod crash;
 mod delivered;
+mod descriptors;
 mod disk;
 mod disk_errors;
 mod drain;
