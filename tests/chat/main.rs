@@ -58,6 +58,7 @@ mod joining;
 mod matrix;
 mod messages;
 mod order;
+mod page;
 mod presence;
 mod process;
 mod quotas;

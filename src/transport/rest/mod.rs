@@ -70,6 +70,7 @@ pub(super) fn layers(
         }
         None => routes
             .route("/", get(page::index))
+            .route("/page/{*path}", get(page::asset))
             .fallback(|| async { nothing_there() }),
     };
     routes

@@ -1,0 +1,242 @@
+// One person's chat: what can be done in it, and what the server says, brought together in the model.
+import { Api } from './api.js';
+import { Changes } from './changes.js';
+import { Messages } from './history.js';
+import { Lists } from './lists.js';
+import { Model } from './model.js';
+import { Outbox } from './outbox.js';
+import { Sender } from './sender.js';
+import { sentence } from './refusal.js';
+import { Socket } from './socket.js';
+import * as storage from './storage.js';
+
+/** So often the line is tried; and where no WebSocket opens, one looks for news. In milliseconds. */
+const LOOK_MS = 15_000;
+/** A frame may have 64 KiB; what may be larger goes over REST, which can say so. */
+const FRAME_CHARACTERS = 10_000;
+
+export class Client {
+  /** @type {Changes<'connection'>} */
+  changes = new Changes();
+  /** Why the lists could not be read, in the server's words; empty if they could. */
+  failure = '';
+  #timer;
+  /** @type {Map<number, number>} reads under way */
+  #reading = new Map();
+  /** @type {Set<(message: Message) => void>} */
+  #listeners = new Set();
+
+  /**
+   * @param {import('./session.js').Session} session
+   * @param {User} user
+   */
+  constructor(session, user) {
+    this.api = new Api(session);
+    this.outbox = new Outbox(user.id);
+    this.model = new Model(user, ({ client_message_id: key }) => key && this.outbox.drop(key));
+    this.sender = new Sender(
+      this.outbox,
+      (pending) => this.#deliver(pending),
+      (id) => this.#outboxChanged(id),
+    );
+    this.socket = new Socket({
+      token: () => session.token,
+      renew: (stale) => session.renew(stale),
+      heard: (event, data) => this.#hear(event, data),
+      changed: (state) => this.#connection(state),
+    });
+    this.lists = new Lists(this.api, this.model);
+    this.messages = new Messages(this.api, this.model, this.socket);
+    storage.watch((key) => this.#otherTab(key));
+    this.#timer = setInterval(() => this.#tick(), LOOK_MS);
+    this.socket.connect();
+  }
+
+  end() {
+    clearInterval(this.#timer);
+    this.sender.end();
+    this.socket.end();
+  }
+
+  /**
+   * Calls `listener` with each message of somebody else, as it comes; the answer ends that.
+   * @param {(message: Message) => void} listener
+   * @returns {() => void}
+   */
+  onMessage(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Says something: shown at once, sent until the server has it.
+   * @param {number} id
+   * @param {string} content
+   */
+  send(id, content) {
+    this.outbox.add(id, content);
+    this.#outboxChanged(id);
+    this.sender.one(id);
+  }
+
+  /** @param {Pending} pending */
+  async #deliver({ key, conversation, content }) {
+    const fits = content.length <= FRAME_CHARACTERS;
+    const { isOpen, state } = this.socket;
+    const message =
+      fits && (isOpen || state !== 'blocked')
+        ? await this.socket.request('send_message', { conversationId: conversation, content, clientMessageId: key })
+        : await this.#post({ conversation_id: conversation, content, type: 'text', client_message_id: key });
+    this.model.addMessages(conversation, [message]);
+  }
+
+  /** @param {object} body */
+  async #post(body) {
+    return (await this.api.ask('POST', 'api/messages/send', body)).data;
+  }
+
+  /**
+   * Tries once more what was refused.
+   * @param {number} id
+   * @param {string} key
+   */
+  again(id, key) {
+    this.outbox.again(key);
+    this.#outboxChanged(id);
+    this.sender.one(id);
+  }
+
+  /**
+   * Takes back what was refused: its text.
+   * @param {number} id
+   * @param {string} key
+   */
+  takeBack(id, key) {
+    const content = this.outbox.get(key)?.content ?? '';
+    this.outbox.drop(key);
+    this.#outboxChanged(id);
+    return content;
+  }
+
+  /** @param {number} id */
+  #outboxChanged(id) {
+    this.model.changes.tell(`chat:${id}`);
+    this.model.changes.tell('list');
+  }
+
+  // What is seen, typed and chosen
+
+  /**
+   * Everything up to `seq` was really seen.
+   * @param {number} id
+   * @param {number} seq
+   */
+  async seen(id, seq) {
+    const conversation = this.model.conversations.get(id);
+    if (!conversation || !this.socket.isOpen || seq <= Math.max(conversation.read, this.#reading.get(id) ?? 0)) return;
+    this.#reading.set(id, seq);
+    try {
+      const data = await this.socket.request('mark_read', { conversationId: id, upToSeq: seq });
+      this.model.read(id, data.last_read_seq);
+    } catch {
+      // The next look at the chat says it again.
+    } finally {
+      if (this.#reading.get(id) === seq) this.#reading.delete(id);
+    }
+  }
+
+  /**
+   * @param {number} id
+   * @param {boolean} isTyping
+   */
+  typing(id, isTyping) {
+    this.socket.say(isTyping ? 'typing_start' : 'typing_stop', { conversationId: id });
+  }
+
+  /** @param {Status} status how one wants to look to others */
+  async setStatus(status) {
+    const { data } = await this.api.ask('PUT', 'api/users/me/status', { status });
+    this.model.me.status = data.user.status;
+    this.model.changes.tell('people');
+  }
+
+  // What comes
+
+  /**
+   * @param {string} event
+   * @param {any} data
+   */
+  async #hear(event, data) {
+    if (!this.model.hear(event, data)) {
+      try {
+        this.model.add((await this.api.get(`api/conversations/${data.conversation_id ?? data.conversationId}`)).data);
+        this.model.hear(event, data);
+        await this.lists.countUnread();
+      } catch {
+        return; // the list, when it is read again, tells the same
+      }
+    }
+    const message = event === 'new_message' ? data.message : event === 'conversation_updated' && data.last_message;
+    if (!message || message.sender_id === this.model.me.id) return;
+    const conversation = this.model.conversations.get(message.conversation_id);
+    if (conversation && message.seq > conversation.read) for (const listener of this.#listeners) listener(message);
+  }
+
+  /** @param {import('./socket.js').State} state */
+  async #connection(state) {
+    this.changes.tell('connection');
+    if (state !== 'open') {
+      this.model.disconnected();
+      return;
+    }
+    this.sender.all();
+    await this.refresh();
+    this.#prove();
+  }
+
+  /** Somebody does not want to wait any longer. */
+  tryNow() {
+    if (this.socket.isOpen) this.refresh();
+    else this.socket.connect();
+  }
+
+  /** Reads again what may have changed unseen. */
+  async refresh() {
+    try {
+      await this.lists.loadList();
+      const { data } = await this.api.get('api/users/me');
+      this.model.me = data.user;
+      this.model.changes.tell('people');
+      this.failure = '';
+    } catch (error) {
+      this.failure = sentence(error);
+    }
+    this.changes.tell('connection');
+  }
+
+  /** Has the last message of each conversation sent over the socket: what is proven to have come is delivered. */
+  #prove() {
+    for (const { id, head, delivered, last } of this.model.list) {
+      if (head <= delivered || last?.sender_id === this.model.me.id) continue;
+      this.socket.say('join_conversation', { conversationId: id, afterSeq: head - 1 });
+      this.socket.say('leave_conversation', { conversationId: id });
+    }
+  }
+
+  /** A quiet line is tried: the browser does not say when it is dead. */
+  #tick() {
+    if (this.socket.state === 'blocked') {
+      this.refresh();
+      this.sender.all();
+    }
+    this.socket.probe();
+  }
+
+  /** @param {string | null} key what another tab changed */
+  #otherTab(key) {
+    if (key !== null && !this.outbox.holds(key)) return;
+    const before = this.outbox.conversations();
+    this.outbox.reload();
+    for (const id of new Set([...before, ...this.outbox.conversations()])) this.#outboxChanged(id);
+  }
+}

@@ -1,0 +1,127 @@
+// What was typed and the server is not known to have, kept until it has it: an entry of the storage for each
+// message, so that two tabs never overwrite each other's.
+import * as storage from './storage.js';
+
+export class Outbox {
+  #start;
+  #storage;
+  /** @type {Map<string, Pending>} */
+  #pending = new Map();
+
+  /**
+   * @param {number} user whose it is
+   * @param {Pick<typeof storage, 'read' | 'write' | 'remove' | 'keys'>} [where]
+   */
+  constructor(user, where = storage) {
+    this.#start = `outbox:${user}:`;
+    this.#storage = where;
+    this.reload();
+  }
+
+  /** Takes in what other tabs, or an earlier visit, left. */
+  reload() {
+    this.#pending.clear();
+    for (const key of this.#storage.keys(this.#start)) {
+      const pending = this.#storage.read(key);
+      if (isPending(pending)) this.#pending.set(pending.key, pending);
+    }
+  }
+
+  /**
+   * Whether a key of the storage belongs to it.
+   * @param {string} key
+   */
+  holds(key) {
+    return key.startsWith(this.#start);
+  }
+
+  /**
+   * @param {number} conversation
+   * @param {string} content
+   * @returns {Pending}
+   */
+  add(conversation, content) {
+    const pending = { key: randomKey(), conversation, content, at: this.#now() };
+    this.#keep(pending);
+    return pending;
+  }
+
+  /**
+   * What waits or was refused in a conversation, in the order in which it was typed.
+   * @param {number} conversation
+   * @returns {Pending[]}
+   */
+  of(conversation) {
+    const its = [...this.#pending.values()].filter((pending) => pending.conversation === conversation);
+    return its.sort((a, b) => a.at - b.at);
+  }
+
+  /** The conversations in which something waits. */
+  conversations() {
+    const waiting = [...this.#pending.values()].filter(({ refused }) => refused === undefined);
+    return [...new Set(waiting.map(({ conversation }) => conversation))];
+  }
+
+  /**
+   * @param {string} key
+   * @returns {Pending | undefined}
+   */
+  get(key) {
+    return this.#pending.get(key);
+  }
+
+  /**
+   * The server will not have it, in its own words.
+   * @param {string} key
+   * @param {string} why
+   */
+  refuse(key, why) {
+    const pending = this.#pending.get(key);
+    if (pending) this.#keep({ ...pending, refused: why });
+  }
+
+  /**
+   * Another try for what was refused, with the same key: should the server have it after all, it is shown once.
+   * @param {string} key
+   */
+  again(key) {
+    const pending = this.#pending.get(key);
+    if (pending) this.#keep({ ...pending, at: this.#now(), refused: undefined });
+  }
+
+  /**
+   * The server has it, or nobody wants it any longer. Whether it was there.
+   * @param {string} key
+   */
+  drop(key) {
+    this.#storage.remove(this.#start + key);
+    return this.#pending.delete(key);
+  }
+
+  /** The time, and never the same twice: it is the order in which messages go out. */
+  #now() {
+    const last = Math.max(0, ...[...this.#pending.values()].map(({ at }) => at));
+    return Math.max(Date.now(), last + 1);
+  }
+
+  /** @param {Pending} pending */
+  #keep(pending) {
+    this.#pending.set(pending.key, pending);
+    this.#storage.write(this.#start + pending.key, pending);
+  }
+}
+
+/**
+ * @param {any} value
+ * @returns {value is Pending}
+ */
+function isPending(value) {
+  const { key, conversation, content, at } = value ?? {};
+  return typeof key === 'string' && Number.isInteger(conversation) && typeof content === 'string' && Number.isFinite(at);
+}
+
+/** 128 random bits. (`crypto.randomUUID` is not there over plain HTTP.) */
+function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,98 @@
+// What the browser keeps for this page. Where it keeps nothing (a private window, full), memory does until the end.
+
+/** Two servers behind one proxy, under different paths, keep apart. */
+const PREFIX = `duologue:${new URL('.', globalThis.document?.baseURI ?? 'http://nowhere/').pathname}:`;
+
+/** @type {Map<string, string>} */
+const memory = new Map();
+
+/** @returns {Storage | null} */
+function kept() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What stands under `key`, or null, also if it is damaged.
+ * @param {string} key
+ * @returns {any}
+ */
+export function read(key) {
+  let text = memory.get(key) ?? null;
+  try {
+    text ??= kept()?.getItem(PREFIX + key) ?? null;
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} key
+ * @param {unknown} value
+ */
+export function write(key, value) {
+  const text = JSON.stringify(value);
+  try {
+    const storage = kept();
+    if (!storage) throw new Error('nothing is kept here');
+    storage.setItem(PREFIX + key, text);
+    memory.delete(key);
+  } catch {
+    memory.set(key, text);
+  }
+}
+
+/** @param {string} key */
+export function remove(key) {
+  memory.delete(key);
+  try {
+    kept()?.removeItem(PREFIX + key);
+  } catch {
+    // It was only in memory.
+  }
+}
+
+/**
+ * Every key that begins with `start`.
+ * @param {string} start
+ * @returns {string[]}
+ */
+export function keys(start) {
+  const found = new Set([...memory.keys()].filter((key) => key.startsWith(start)));
+  try {
+    for (const key of Object.keys(kept() ?? {})) {
+      if (key.startsWith(PREFIX + start)) found.add(key.slice(PREFIX.length));
+    }
+  } catch {
+    // Only memory has any.
+  }
+  return [...found];
+}
+
+/**
+ * Calls `heard` with each key that another tab changes; null if it cleared everything.
+ * @param {(key: string | null) => void} heard
+ */
+export function watch(heard) {
+  window.addEventListener('storage', ({ key }) => {
+    if (key === null) heard(null);
+    else if (key.startsWith(PREFIX)) heard(key.slice(PREFIX.length));
+  });
+}
+
+/**
+ * Does something while no other tab does the same. Without Web Locks (a page over plain HTTP has none) only this
+ * tab is held to that; the server forgives two that exchange the same token within seconds.
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function alone(name, work) {
+  const result = navigator.locks ? await navigator.locks.request(PREFIX + name, work) : await work();
+  return /** @type {T} */ (result);
+}

@@ -1,0 +1,80 @@
+// Oneself: how one looks to others, notifications, the way out.
+import { el, say, show } from './dom.js';
+import { Popup, Trouble, avatar, named, showStatus } from './parts.js';
+import { sentence } from './refusal.js';
+
+/** @type {[Status, string][]} */
+const CHOICES = [
+  ['online', 'Online'],
+  ['busy', 'Busy (no notifications)'],
+  ['offline', 'Appear offline'],
+];
+
+export class MeView {
+  #client;
+  #end;
+
+  /**
+   * @param {import('./client.js').Client} client
+   * @param {() => void} signOut
+   */
+  constructor(client, signOut) {
+    this.#client = client;
+    const { me } = client.model;
+    this.avatar = avatar(me);
+    this.label = el('span', { class: 'texts' }, named(me.name), el('span', { class: 'status' }));
+    this.button = el('button', { class: 'entry me', type: 'button', 'aria-label': `You: ${me.name}` }, this.avatar, this.label);
+    this.trouble = new Trouble();
+    this.choices = CHOICES.map(([status, label]) => {
+      const input = el('input', { type: 'radio', name: 'status', value: status, onchange: () => this.#choose(status) });
+      return { status, input, element: el('label', { class: 'choice' }, input, el('span', {}, label)) };
+    });
+    this.notify = el('button', { type: 'button', class: 'wide', onclick: () => this.#allow() }, 'Allow notifications');
+    this.allowed = el('p', { class: 'hint' });
+    const panel = el(
+      'div',
+      { class: 'menu', id: 'me', role: 'dialog', 'aria-label': 'You' },
+      el('p', { class: 'email' }, el('bdi', {}, me.email ?? '')),
+      el('fieldset', {}, el('legend', {}, 'How others see you'), ...this.choices.map(({ element }) => element)),
+      this.trouble.element,
+      this.notify,
+      this.allowed,
+      el('button', { type: 'button', class: 'wide', onclick: signOut }, 'Sign out'),
+    );
+    this.popup = new Popup(this.button, panel);
+    this.element = el('div', { class: 'me-place' }, this.button, panel);
+    this.#end = client.model.changes.on('people', () => this.#render());
+    this.#render();
+  }
+
+  end() {
+    this.#end();
+  }
+
+  #render() {
+    const { status } = this.#client.model.me;
+    showStatus(this.avatar, status);
+    say(/** @type {Element} */ (this.label.querySelector('.status')), status === 'offline' ? 'appearing offline' : status);
+    for (const choice of this.choices) choice.input.checked = choice.status === status;
+    const permission = 'Notification' in window ? Notification.permission : 'denied';
+    show(this.notify, permission === 'default');
+    say(this.allowed, permission === 'granted' ? 'Notifications are on.' : 'This browser does not allow notifications here.');
+    show(this.allowed, permission !== 'default');
+  }
+
+  /** @param {Status} status */
+  async #choose(status) {
+    this.trouble.tell('');
+    try {
+      await this.#client.setStatus(status);
+    } catch (error) {
+      this.trouble.tell(sentence(error));
+    }
+    this.#render();
+  }
+
+  async #allow() {
+    await Notification.requestPermission();
+    this.#render();
+  }
+}
