@@ -30,13 +30,18 @@ export class Server {
   #log = '';
   #webRoot;
   #rateLimits;
+  #settings;
 
-  /** Starts a server with an empty database; `webRoot` is a directory to be served at `/`. */
-  static async start({ webRoot, rateLimits = 'off' } = {}) {
+  /**
+   * Starts a server with an empty database; `webRoot` is a directory to be served at `/`, `settings` are further
+   * variables of its environment.
+   */
+  static async start({ webRoot, rateLimits = 'off', settings = {} } = {}) {
     const server = new Server();
     server.#directory = await mkdtemp(join(tmpdir(), 'duologue-stock-'));
     server.#webRoot = webRoot;
     server.#rateLimits = rateLimits;
+    server.#settings = settings;
     try {
       for (let tries = 0; tries < 5; tries += 1) {
         server.address = someAddress();
@@ -95,6 +100,7 @@ export class Server {
       RATE_LIMITS: this.#rateLimits,
       FORWARDED_BY: '127.0.0.1', // each new person is at an address of their own
       ...(this.#webRoot && { WEB_ROOT: this.#webRoot }),
+      ...this.#settings,
     };
     this.#log = '';
     this.#child = spawn(BINARY, [], { cwd: this.#directory, env, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -185,10 +185,9 @@ export class Client {
   /** @param {import('./socket.js').State} state */
   async #connection(state) {
     this.changes.tell('connection');
-    if (state !== 'open') {
-      this.model.disconnected();
-      return;
-    }
+    if (state !== 'open') this.model.disconnected();
+    if (state === 'blocked') this.#tick();
+    if (state !== 'open') return;
     this.sender.all();
     await this.refresh();
     this.#prove();
@@ -196,8 +195,9 @@ export class Client {
 
   /** Somebody does not want to wait any longer. */
   tryNow() {
-    if (this.socket.isOpen) this.refresh();
-    else this.socket.connect();
+    if (!this.socket.isOpen) this.socket.connect();
+    this.refresh();
+    this.sender.all();
   }
 
   /** Reads again what may have changed unseen. */
@@ -218,8 +218,7 @@ export class Client {
   #prove() {
     for (const { id, head, delivered, last } of this.model.list) {
       if (head <= delivered || last?.sender_id === this.model.me.id) continue;
-      this.socket.say('join_conversation', { conversationId: id, afterSeq: head - 1 });
-      this.socket.say('leave_conversation', { conversationId: id });
+      this.messages.catchUp(id, head - 1).catch(() => {}); // the next connection tries again
     }
   }
 

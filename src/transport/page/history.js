@@ -35,7 +35,7 @@ export class Messages {
     if (timeline.loaded && !timeline.hasNewer) return;
     const { read } = /** @type {Conversation} */ (this.#model.conversations.get(id));
     await this.newest(id);
-    if (timeline.first <= read + 1 || read === 0) return;
+    if (timeline.first <= read + 1) return;
     this.#replace(id, await this.#history(id, `after_seq=${Math.max(0, read - CONTEXT)}`));
   }
 
@@ -56,17 +56,18 @@ export class Messages {
    */
   async newer(id) {
     const { last } = this.#model.timeline(id);
-    const data = this.#socket.isOpen ? await this.#catchUp(id, last) : await this.#history(id, `after_seq=${last}`);
+    const data = this.#socket.isOpen ? await this.catchUp(id, last) : await this.#history(id, `after_seq=${last}`);
     this.#model.addMessages(id, data.messages, data.head_seq);
   }
 
   /**
-   * Joins for a moment: a session that has joined nothing hears of all conversations.
+   * What comes after a position, over the socket: joins for a moment, because a session that has joined nothing
+   * hears of all conversations.
    * @param {number} id
    * @param {number} after
    * @returns {Promise<History>}
    */
-  async #catchUp(id, after) {
+  async catchUp(id, after) {
     const asked = this.#socket.request('join_conversation', { conversationId: id, afterSeq: after });
     this.#socket.say('leave_conversation', { conversationId: id });
     return asked;

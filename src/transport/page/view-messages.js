@@ -1,6 +1,7 @@
 // The messages of a chat. Only a window of them is in the document; it moves along with the scrolling.
 import * as dates from './dates.js';
 import { el, keep, say, show } from './dom.js';
+import { NewLine } from './newline.js';
 import { icon } from './parts.js';
 import { sentence } from './refusal.js';
 import { daysOf } from './rows.js';
@@ -24,13 +25,12 @@ export class MessagesView {
   #span = new Span();
   /** Whether what comes is followed. */
   #follows = true;
-  /** The last message above the line, null for no line. @type {number | null} */
-  #newAfter = null;
   /** What is being loaded, by direction. @type {Set<'older' | 'newer' | 'newest'>} */
   #loading = new Set();
   /** @type {Record<string, string>} */
   #troubles = { older: '', newer: '', newest: '' };
   #observer;
+  #line;
 
   /**
    * @param {import('./client.js').Client} client
@@ -43,6 +43,7 @@ export class MessagesView {
     this.#id = id;
     this.#name = name;
     this.#doing = doing;
+    this.#line = new NewLine(this.#conversation);
     this.days = el('ol', { class: 'days' });
     this.more = el('button', { class: 'edge', type: 'button', onclick: () => this.#load('older') });
     this.after = el('button', { class: 'edge', type: 'button', onclick: () => this.#load('newer') });
@@ -88,11 +89,10 @@ export class MessagesView {
 
   /** The first look at the chat: at what is new, else at the end. */
   first() {
-    const { read, head } = this.#conversation;
-    this.#newAfter = head > read ? read : null;
+    const { after } = this.#line;
     this.#measure();
-    if (this.#newAfter === null) this.#span.toEnd(this.#timeline);
-    else this.#span.around(this.#timeline, read);
+    if (after === null) this.#span.toEnd(this.#timeline);
+    else this.#span.around(this.#timeline, after);
     this.#follows = false;
     this.#render();
     const line = this.days.querySelector('.new-line');
@@ -104,7 +104,8 @@ export class MessagesView {
   /** Something changed. */
   update() {
     this.#span.stay(this.#timeline, this.#follows);
-    if (!this.#follows || document.hidden) this.#markNew();
+    const isSeen = this.#follows && !document.hidden && !this.#timeline.hasNewer;
+    this.#line.heard(this.#conversation, isSeen);
     this.#keepPlace(() => this.#render());
     this.#scrolled();
   }
@@ -112,12 +113,6 @@ export class MessagesView {
   /** A high window has room for more. */
   #measure() {
     this.#span.most = 3 * STEP + Math.ceil(this.scroller.clientHeight / LOWEST_ROW_PX);
-  }
-
-  /** The line stands above the first message that came while nobody looked. */
-  #markNew() {
-    const { read, head } = this.#conversation;
-    if (head > read && (this.#newAfter === null || this.#newAfter < read)) this.#newAfter = read;
   }
 
   /** To the end, which may have to be loaded first. */
@@ -144,7 +139,7 @@ export class MessagesView {
       pending: this.#isWhole ? this.#client.outbox.of(this.#id) : [],
       me: this.#client.model.me.id,
       other,
-      newAfter: this.#newAfter,
+      newAfter: this.#line.after,
     });
     keep(
       this.days,
@@ -200,14 +195,20 @@ export class MessagesView {
     if (clientHeight === 0) return; // not shown
     const below = scrollHeight - scrollTop - clientHeight;
     this.#follows = below < AT_END_PX && this.#isWhole;
-    if (scrollTop < NEAR_PX) this.#upward();
-    else if (below < NEAR_PX) this.#downward();
+    const isMoving = scrollTop < NEAR_PX && this.#upward();
+    if (!isMoving && below < NEAR_PX) this.#downward();
     this.#look();
   }
 
+  /** Whether there is more, here or to be loaded. */
   #upward() {
-    if (this.#span.up()) this.#keepPlace(() => this.#render());
-    else if (this.#timeline.hasOlder && !this.#troubles.older) this.#load('older');
+    if (this.#span.up()) {
+      this.#keepPlace(() => this.#render());
+      return true;
+    }
+    const loads = this.#timeline.hasOlder && !this.#troubles.older;
+    if (loads) this.#load('older');
+    return loads;
   }
 
   #downward() {

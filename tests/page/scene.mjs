@@ -1,0 +1,53 @@
+// What a test of the page starts with: a server and a browser for a file, people for a test.
+import { after, before } from 'node:test';
+import { Person } from '../stock/person.mjs';
+import { Server } from '../stock/server.mjs';
+import { openBrowser, Window } from './browser.mjs';
+
+/** A server and a browser for all tests of a file. */
+export function stage(options) {
+  const it = { server: null, browser: null };
+  before(async () => {
+    [it.server, it.browser] = await Promise.all([Server.start(options), openBrowser()]);
+  });
+  after(async () => {
+    await it.browser?.close();
+    await it.server?.end();
+  });
+  return it;
+}
+
+let scenes = 0;
+
+/**
+ * People with these names and a number that no other test of the file has: everybody is in everybody's list. What ends
+ * the number keeps one name from being part of another.
+ */
+export function people(server, ...names) {
+  scenes += 1;
+  return Promise.all(names.map((name) => Person.register(server, `${name}${scenes}a`)));
+}
+
+/** Two people with a conversation, and its id. */
+export async function pair({ server }) {
+  const [ana, ben] = await people(server, 'Ana', 'Ben');
+  return { ana, ben, chat: await ana.chatWith(ben) };
+}
+
+/** Somebody's window, ready; `options` as in `Window.open`. */
+export async function windowOf(t, { server, browser }, person, { url = server.url, ...options } = {}) {
+  const window = await Window.open(t, browser, url, { person, ...options });
+  await window.ready();
+  return window;
+}
+
+/** Two people with their chat open on both sides. */
+export async function openChat(t, it, options) {
+  const scene = await pair(it);
+  const hash = `#/c/${scene.chat}`;
+  const [anas, bens] = await Promise.all(
+    [scene.ana, scene.ben].map((person) => windowOf(t, it, person, { hash, ...options })),
+  );
+  await Promise.all([anas.field.waitFor(), bens.field.waitFor()]);
+  return { ...scene, anas, bens };
+}
