@@ -25,6 +25,7 @@ use crate::transport::{Gateway, Life, server};
 pub struct App {
     address: SocketAddr,
     life: Life,
+    chat: Chat,
     store: Store,
     supervisor: ractor::ActorRef<SupervisorMsg>,
     supervision: JoinHandle<()>,
@@ -74,7 +75,7 @@ impl App {
         };
         let life = Life::default();
         let chat = Chat::new(neighbours, tokens, life.tasks.clone(), config.rate_limits);
-        let gateway = Gateway::new(chat, &config, Arc::clone(&limits), life.clone());
+        let gateway = Gateway::new(chat.clone(), &config, Arc::clone(&limits), life.clone());
         let router = gateway.router(&config);
         let crowd = Crowd::new(&config);
         let drain_time = limits.drain_time;
@@ -84,6 +85,7 @@ impl App {
         Ok(Self {
             address,
             life,
+            chat,
             store,
             supervisor,
             supervision,
@@ -95,6 +97,12 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The door to the chat, for whoever is in the same process.
+    #[must_use]
+    pub fn chat(&self) -> &Chat {
+        &self.chat
     }
 
     /// Waits until the server cannot go on: its journal, its presence or its supervisor failed.

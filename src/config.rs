@@ -23,9 +23,20 @@ pub struct CommandLine {
     pub config: Config,
 }
 
-/// What looks after the database. The server may run meanwhile.
+/// What is done in place of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Serves three people and a few conversations from a database that is thrown away at the end,
+    /// and prints a link for each; on a free port if the one to listen on is taken
+    Demo,
+    /// What looks after the database.
+    #[command(flatten)]
+    Upkeep(Upkeep),
+}
+
+/// What looks after the database. The server may run meanwhile.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Upkeep {
     /// Copies the database, as it is at one moment, to a file that is not there yet
     Backup {
         /// Where to; a server started with it as its database goes on from that moment
@@ -41,7 +52,13 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     /// The address and port to listen on
-    #[arg(long, env, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    #[arg(
+        long,
+        env,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:3000",
+        global = true
+    )]
     pub listen: String,
 
     /// The database, made and migrated at the start: sqlite:// and a path, relative to the

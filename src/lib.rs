@@ -4,6 +4,8 @@ pub mod app;
 
 pub mod upkeep;
 
+pub mod demo;
+
 pub mod config;
 
 pub mod transport;

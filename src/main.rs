@@ -1,12 +1,12 @@
-//! Reads the command line, starts the [`App`], waits for a signal, drains; or looks after the database.
+//! Reads the command line, starts the [`App`], waits for a signal, drains; or does what a command asks.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use duologue::app::App;
-use duologue::config::{CommandLine, Config};
-use duologue::{telemetry, upkeep};
+use duologue::config::{Command, CommandLine, Config};
+use duologue::{demo, telemetry, upkeep};
 use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     let done = async {
         match command {
             None => serve(config).await,
-            Some(command) => upkeep::run(command, &config.database_url).await,
+            Some(Command::Demo) => demonstrate(config).await,
+            Some(Command::Upkeep(command)) => upkeep::run(command, &config.database_url).await,
         }
     };
     let ended = runtime
@@ -52,4 +53,21 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     };
     app.drain().await;
     Ok(code)
+}
+
+/// From the first line on no signal ends it before it has tidied up; that of a terminal that is closed
+/// neither.
+async fn demonstrate(config: Config) -> anyhow::Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let told_to_end = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    };
+    demo::run(config, told_to_end).await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -5,19 +5,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::auth;
-use crate::config::Command;
+use crate::config::Upkeep;
 use crate::store::{ReadOnly, StoreOptions};
 
 /// Carries out `command` on the database at `database_url`, and tells of it on standard output.
 ///
 /// # Errors
 /// One line for a person: why it could not be done.
-pub async fn run(command: Command, database_url: &str) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Upkeep, database_url: &str) -> anyhow::Result<ExitCode> {
     let options = StoreOptions::new(database_url);
     let database = ReadOnly::open(&options).await?;
     let done = match command {
-        Command::Backup { file } => back_up(&database, &file, &options.path()?).await,
-        Command::Check => check(&database).await,
+        Upkeep::Backup { file } => back_up(&database, &file, &options.path()?).await,
+        Upkeep::Check => check(&database).await,
     };
     database.close().await;
     done

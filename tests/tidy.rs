@@ -12,6 +12,7 @@ const COLUMNS_MAX: usize = 120;
 const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["transport", "chat", "actors", "store", "auth"]),
     ("upkeep", &["store", "auth"]),
+    ("demo", &["app", "chat"]),
     ("transport", &["chat"]),
     ("chat", &["actors", "store", "auth"]),
     ("actors", &["store", "auth"]),
@@ -40,7 +41,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
     ("rust_embed", &["transport"]),
-    ("anyhow", &["app", "upkeep", "auth", "faults"]),
+    ("anyhow", &["app", "demo", "upkeep", "auth", "faults"]),
     ("clap", &["config"]),
 ];
 

@@ -44,6 +44,7 @@ mod corpus;
 mod crash;
 mod delivered;
 mod descriptors;
+mod demo;
 mod disk;
 mod disk_errors;
 mod drain;
