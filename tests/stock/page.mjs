@@ -58,11 +58,16 @@ export class Window {
   #mishaps = [];
 
   /** The page, opened with this person's token, loaded and connected over WebSocket. */
-  static async open(t, browser, person) {
+  static open(t, browser, person) {
+    return Window.openAfter(t, browser, (page) => page.evaluate((token) => {
+      localStorage.setItem('jwt_token', token);
+    }, person.token));
+  }
+
+  /** The same, but `prepare` sees to its token, on another page of the same origin. */
+  static async openAfter(t, browser, prepare) {
     const window = new Window();
-    const localStorage = [{ name: 'jwt_token', value: person.token }];
-    const storageState = { cookies: [], origins: [{ origin: ORIGIN, localStorage }] };
-    const context = await browser.newContext({ storageState });
+    const context = await browser.newContext();
     t.after(() => window.#close(context));
     await context.route(CDN, (route) => route.fulfill({ path: fileURLToPath(STOCK_CLIENT) }));
     window.page = await context.newPage();
@@ -73,6 +78,8 @@ export class Window {
     for (const end of ['requestfinished', 'requestfailed']) {
       window.page.on(end, (request) => (window.#answered += isRead(request)));
     }
+    await window.page.goto(`${ORIGIN}/health/live`);
+    await prepare(window.page);
     await window.page.goto(`${ORIGIN}/guide.html`);
     await window.#ready();
     return window;

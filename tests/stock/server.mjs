@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from './wait.mjs';
 
-const BINARY = process.env.DUOLOGUE ?? fileURLToPath(new URL('../../target/debug/duologue', import.meta.url));
+export const BINARY = process.env.DUOLOGUE ?? fileURLToPath(new URL('../../target/debug/duologue', import.meta.url));
+
+export const SECRET = 'a secret of the tests with stock clients';
 
 // Below the ports that the kernel gives to connections: a server that starts again must find its
 // port free, and a client that knocks meanwhile must not meet itself.
@@ -19,7 +21,7 @@ const START_MS = 60_000;
 let nextPort = Math.floor(Math.random() * PORTS.count);
 
 /** A free address as far as this process knows: another program may have it. */
-function someAddress() {
+export function someAddress() {
   nextPort = (nextPort + 1) % PORTS.count;
   return { host: '127.0.0.1', port: PORTS.first + nextPort };
 }
@@ -96,7 +98,7 @@ export class Server {
       PATH,
       LISTEN: `${this.address.host}:${this.address.port}`,
       DATABASE_URL: `sqlite://${join(this.#directory, 'duologue.db')}`,
-      JWT_SECRET: 'a secret of the tests with stock clients',
+      JWT_SECRET: SECRET,
       RATE_LIMITS: this.#rateLimits,
       FORWARDED_BY: '127.0.0.1', // each new person is at an address of their own
       ...(this.#webRoot && { WEB_ROOT: this.#webRoot }),
