@@ -29,6 +29,8 @@ pub enum Command {
     /// Serves three people and a few conversations from a database that is thrown away at the end,
     /// and prints a link for each; on a free port if the one to listen on is taken
     Demo,
+    /// Asks the server that listens on --listen whether it is ready; with 1 as the exit code if not
+    Health,
     /// What looks after the database.
     #[command(flatten)]
     Upkeep(Upkeep),

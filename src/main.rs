@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use duologue::app::App;
 use duologue::config::{Command, CommandLine, Config};
+use duologue::transport::probe::probe;
 use duologue::{demo, telemetry, upkeep};
 use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         match command {
             None => serve(config).await,
             Some(Command::Demo) => demonstrate(config).await,
+            Some(Command::Health) => health(&config).await,
             Some(Command::Upkeep(command)) => upkeep::run(command, &config.database_url).await,
         }
     };
@@ -69,5 +71,10 @@ async fn demonstrate(config: Config) -> anyhow::Result<ExitCode> {
         }
     };
     demo::run(config, told_to_end).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn health(config: &Config) -> anyhow::Result<ExitCode> {
+    probe(&config.listen).await.map_err(anyhow::Error::msg)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,8 @@
 
 pub mod server;
 
+pub mod probe;
+
 pub mod origin;
 
 pub(crate) mod address;

@@ -54,6 +54,7 @@ mod engineio;
 mod faults;
 mod frames;
 mod harness;
+mod health;
 mod history;
 mod joining;
 mod matrix;

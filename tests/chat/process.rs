@@ -20,15 +20,6 @@ fn directory() -> TempDir {
 }
 
 #[tokio::test]
-async fn health_is_live_and_ready_without_a_token() {
-    let directory = directory();
-    let server = ServerProcess::start(directory.path()).await;
-    for path in ["/health/live", "/health/ready"] {
-        assert_eq!(server.door.get(path).await.status, 200, "{path}");
-    }
-}
-
-#[tokio::test]
 async fn a_taken_port_is_told_in_one_line() {
     let directory = directory();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
