@@ -82,7 +82,7 @@ async fn listen(wanted: &str) -> anyhow::Result<(TcpListener, Option<String>)> {
 async fn show(app: &App, taken: Option<&str>) -> anyhow::Result<()> {
     let people = perform(app.chat()).await;
     let people = people.context("cannot fill the database of the demo")?;
-    let page = page_at(app.address());
+    let (page, is_here) = page_at(app.address());
     let mut out = io::stdout().lock();
     if let Some(taken) = taken {
         let port = app.address().port();
@@ -90,15 +90,20 @@ async fn show(app: &App, taken: Option<&str>) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "\nA demo, with a database that is gone when this ends (ctrl-C). Each link is one person's; open two of \
-         them,\neach in a tab of its own, and chat:\n"
+        "\nA demo, with a database that is gone when this ends (ctrl-C)."
     )?;
-    for SignedIn { user, tokens } in &people {
-        writeln!(out, "{}\n  {}\n", user.name, link(&page, tokens))?;
+    if is_here {
+        writeln!(
+            out,
+            "Each link is one person's; open two of them, each in a tab of its own, and chat:\n"
+        )?;
+        for SignedIn { user, tokens } in &people {
+            writeln!(out, "{}\n  {}\n", user.name, link(&page, tokens))?;
+        }
     }
     writeln!(
         out,
-        "Or sign in at {page} as one of these, with the password \"{PASSWORD}\":"
+        "Sign in at {page} as one of these, with the password \"{PASSWORD}\":"
     )?;
     for (name, email) in PEOPLE {
         writeln!(out, "  {name:<6}{email}")?;
@@ -106,14 +111,16 @@ async fn show(app: &App, taken: Option<&str>) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Where a browser on this machine finds the page.
-fn page_at(address: SocketAddr) -> String {
+/// Where a browser on this machine finds the page, and whether under the name of this machine: only
+/// there the page takes up links.
+fn page_at(address: SocketAddr) -> (String, bool) {
     let ip = address.ip();
     let is_here = ip.is_loopback() || ip.is_unspecified();
-    match is_here {
+    let page = match is_here {
         true => format!("http://localhost:{}/", address.port()),
         false => format!("http://{address}/"),
-    }
+    };
+    (page, is_here)
 }
 
 /// What the page takes as a person's arrival. It stands behind the `#`: that part is sent nowhere.
@@ -168,14 +175,15 @@ mod tests {
     #[test]
     fn a_link_leads_where_the_server_is() {
         for (address, page) in [
-            ("127.0.0.1:3000", "http://localhost:3000/"),
-            ("0.0.0.0:3000", "http://localhost:3000/"),
-            ("[::]:80", "http://localhost:80/"),
-            ("192.0.2.7:3000", "http://192.0.2.7:3000/"),
-            ("[2001:db8::7]:3000", "http://[2001:db8::7]:3000/"),
+            ("127.0.0.1:3000", ("http://localhost:3000/", true)),
+            ("0.0.0.0:3000", ("http://localhost:3000/", true)),
+            ("[::]:80", ("http://localhost:80/", true)),
+            ("192.0.2.7:3000", ("http://192.0.2.7:3000/", false)),
+            ("[2001:db8::7]:3000", ("http://[2001:db8::7]:3000/", false)),
         ] {
             let address = address.parse().expect("an address");
-            assert_eq!(page_at(address), page);
+            let (found, is_here) = page_at(address);
+            assert_eq!((found.as_str(), is_here), page);
         }
     }
 

@@ -33,13 +33,13 @@ export async function webRoot() {
   return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
 }
 
-/** A browser in which the page's server is the one on `port`. */
-export function openBrowser(port) {
+/** A browser to which the one on `port` is the server at `name`; the guide's page knows only one. */
+export function openBrowser(port, name = 'localhost:3000') {
   return chromium.launch({
     executablePath: CHROMIUM,
     headless: true,
     args: [
-      `--host-resolver-rules=MAP localhost:3000 127.0.0.1:${port}`,
+      `--host-resolver-rules=MAP ${name} 127.0.0.1:${port}`,
       '--no-sandbox', // root has none
       '--disable-gpu',
       '--disable-quic',

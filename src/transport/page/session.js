@@ -1,4 +1,4 @@
-// Who is signed in, in all tabs: tokens, and their renewal before they end.
+// Who is signed in, in all tabs or by a link in one: tokens, and their renewal before they end.
 import { ask } from './api.js';
 import { Changes } from './changes.js';
 import { Refusal } from './refusal.js';
@@ -53,6 +53,18 @@ export class Session {
     const { data } = await ask('POST', `api/auth/${call}`, { body: { ...fields, refresh: true } });
     this.why = '';
     this.#keep(data);
+  }
+
+  /**
+   * Is whoever these tokens name from now on, in this tab alone: another tab may be somebody else.
+   * @param {{token: string, refresh_token: string}} tokens
+   */
+  async enter(tokens) {
+    const { data } = await ask('GET', 'api/users/me', { token: tokens.token });
+    const now = { user: data.user, ...tokens };
+    this.why = '';
+    storage.writeHere(KEY, now);
+    this.#take(now, Date.now());
   }
 
   /** Ends the sign-in here, and at the server if that can be reached. */

@@ -16,6 +16,21 @@ function kept() {
 }
 
 /**
+ * What this tab has for itself, as long as it is there and over reloads.
+ * @returns {Storage | null}
+ */
+function own() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key */
+const isOwn = (key) => (own()?.getItem(PREFIX + key) ?? null) !== null;
+
+/**
  * What stands under `key`, or null, also if it is damaged.
  * @param {string} key
  * @returns {any}
@@ -23,7 +38,7 @@ function kept() {
 export function read(key) {
   let text = memory.get(key) ?? null;
   try {
-    text ??= kept()?.getItem(PREFIX + key) ?? null;
+    text ??= own()?.getItem(PREFIX + key) ?? kept()?.getItem(PREFIX + key) ?? null;
     return text === null ? null : JSON.parse(text);
   } catch {
     return null;
@@ -31,13 +46,31 @@ export function read(key) {
 }
 
 /**
+ * Keeps `value` for all tabs, or for this tab alone if it has one of its own there.
  * @param {string} key
  * @param {unknown} value
  */
 export function write(key, value) {
+  put(isOwn(key) ? own() : kept(), key, value);
+}
+
+/**
+ * Keeps `value` for this tab alone, whatever the others have there.
+ * @param {string} key
+ * @param {unknown} value
+ */
+export function writeHere(key, value) {
+  put(own(), key, value);
+}
+
+/**
+ * @param {Storage | null} storage
+ * @param {string} key
+ * @param {unknown} value
+ */
+function put(storage, key, value) {
   const text = JSON.stringify(value);
   try {
-    const storage = kept();
     if (!storage) throw new Error('nothing is kept here');
     storage.setItem(PREFIX + key, text);
     memory.delete(key);
@@ -46,11 +79,14 @@ export function write(key, value) {
   }
 }
 
-/** @param {string} key */
+/**
+ * Forgets what stands there, of this tab alone if it has one of its own.
+ * @param {string} key
+ */
 export function remove(key) {
   memory.delete(key);
   try {
-    kept()?.removeItem(PREFIX + key);
+    (isOwn(key) ? own() : kept())?.removeItem(PREFIX + key);
   } catch {
     // It was only in memory.
   }
