@@ -16,6 +16,7 @@ use crate::actors::supervisor::{self, Supervisor, SupervisorMsg};
 use crate::auth::{self, Tokens};
 use crate::chat::Chat;
 use crate::config::Config;
+use crate::operator;
 use crate::store::{Store, StoreOptions};
 use crate::transport::crowd::Crowd;
 use crate::transport::{Gateway, Life, server};
@@ -24,6 +25,7 @@ use crate::transport::{Gateway, Life, server};
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    operator: Option<SocketAddr>,
     life: Life,
     chat: Chat,
     store: Store,
@@ -67,6 +69,7 @@ impl App {
         let start = supervisor::Start {
             store: store.clone(),
             limits: Arc::clone(&limits),
+            metrics: Arc::default(),
         };
         let (supervisor, supervision) = Actor::spawn(None, Supervisor, start).await?;
         let introduce = |reply| SupervisorMsg::Introduce { reply };
@@ -75,6 +78,7 @@ impl App {
         };
         let life = Life::default();
         let chat = Chat::new(neighbours, tokens, life.tasks.clone(), config.rate_limits);
+        let operator = operator::start(&chat, &config, &limits, &life).await?;
         let gateway = Gateway::new(chat.clone(), &config, Arc::clone(&limits), life.clone());
         let router = gateway.router(&config);
         let crowd = Crowd::new(&config);
@@ -84,6 +88,7 @@ impl App {
         tracing::info!(%address, "serving");
         Ok(Self {
             address,
+            operator,
             life,
             chat,
             store,
@@ -103,6 +108,12 @@ impl App {
     #[must_use]
     pub fn chat(&self) -> &Chat {
         &self.chat
+    }
+
+    /// Where it serves the operator, if it does.
+    #[must_use]
+    pub fn operator(&self) -> Option<SocketAddr> {
+        self.operator
     }
 
     /// Waits until the server cannot go on: its journal, its presence or its supervisor failed.

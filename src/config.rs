@@ -4,50 +4,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::quota::Rate;
-
-/// Duologue: a one-to-one messaging server. Without arguments it serves on
-/// http://localhost:3000 with an embedded database in the working directory.
-#[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
-#[derive(Clone, Debug, Parser)]
-#[command(name = "duologue", version)]
-pub struct CommandLine {
-    /// What is to be done in place of serving.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-
-    /// The settings.
-    #[command(flatten)]
-    pub config: Config,
-}
-
-/// What is done in place of serving.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Command {
-    /// Serves three people and a few conversations from a database that is thrown away at the end,
-    /// and prints a link for each; on a free port if the one to listen on is taken
-    Demo,
-    /// Asks the server that listens on --listen whether it is ready; with 1 as the exit code if not
-    Health,
-    /// What looks after the database.
-    #[command(flatten)]
-    Upkeep(Upkeep),
-}
-
-/// What looks after the database. The server may run meanwhile.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Upkeep {
-    /// Copies the database, as it is at one moment, to a file that is not there yet
-    Backup {
-        /// Where to; a server started with it as its database goes on from that moment
-        file: PathBuf,
-    },
-    /// Reads the whole database and tells what is wrong with it, a line for each fault; with 1 as
-    /// the exit code if there is any
-    Check,
-}
 
 /// Every setting, from flags and the environment.
 #[expect(clippy::doc_markdown, reason = "these texts are the program's help")]
@@ -120,6 +79,17 @@ pub struct Config {
     /// How long a refresh token is good for, from its last exchange
     #[arg(long, env, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
     pub refresh_ttl: Duration,
+
+    /// The address and port at which the operator is served: /metrics for Prometheus, a live page
+    /// at /, and what `duologue inspect` asks. Better one that others cannot reach, such as
+    /// 127.0.0.1:9090 [default: none]
+    #[arg(long, env, value_name = "HOST:PORT")]
+    pub operator_listen: Option<String>,
+
+    /// What the operator must bring as a bearer token, at least 16 bytes. Without it /metrics is
+    /// open to who can reach it, and there is nothing else
+    #[arg(long, env, value_name = "TOKEN", hide_env_values = true)]
+    pub operator_token: Option<String>,
 
     /// What is bounded, and how. Not settable from outside.
     #[arg(skip)]
@@ -369,6 +339,8 @@ impl Config {
             forwarded_by: Vec::new(),
             token_ttl: Duration::from_secs(7 * 24 * 3_600),
             refresh_ttl: Duration::from_secs(30 * 24 * 3_600),
+            operator_listen: None,
+            operator_token: None,
             limits: Limits::default(),
         }
     }

@@ -72,6 +72,25 @@ impl ChatError {
     /// How long a client should wait before it tries again after [`ChatError::Overloaded`].
     pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+    /// Every code that stands in the contract.
+    pub const CODES: [&'static str; 15] = [
+        "validation_failed",
+        "malformed_json",
+        "unauthenticated",
+        "invalid_credentials",
+        "not_a_participant",
+        "forbidden",
+        "not_found",
+        "method_not_allowed",
+        "conflict",
+        "payload_too_large",
+        "unsupported_media_type",
+        "unknown_event",
+        "rate_limited",
+        "overloaded",
+        "internal",
+    ];
+
     /// A single field that breaks a rule.
     pub fn field(field: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError {
@@ -130,5 +149,22 @@ fn summary(fields: &[FieldError]) -> String {
     match fields {
         [] => "The input is not valid.".to_owned(),
         [first, ..] => format!("{} {}.", first.field, first.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_codes_is_whole() {
+        let source = include_str!("error.rs");
+        let (_, function) = source.split_once("const fn code(").expect("the function");
+        let (function, _) = function.split_once("\n    }\n").expect("its end");
+        let codes = function.lines().filter_map(|line| {
+            let (_, code) = line.split_once("=> \"")?;
+            code.strip_suffix("\",")
+        });
+        assert_eq!(codes.collect::<Vec<_>>(), ChatError::CODES);
     }
 }

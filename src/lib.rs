@@ -6,6 +6,10 @@ pub mod upkeep;
 
 pub mod demo;
 
+pub mod operator;
+
+pub mod command_line;
+
 pub mod config;
 
 pub mod transport;
@@ -23,6 +27,8 @@ pub mod error;
 pub mod quota;
 
 pub mod auth;
+
+pub mod metrics;
 
 pub mod telemetry;
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use duologue::app::App;
-use duologue::config::{Command, CommandLine, Config};
+use duologue::command_line::{Command, CommandLine};
+use duologue::config::Config;
+use duologue::operator::inspect;
 use duologue::transport::probe::probe;
 use duologue::{demo, telemetry, upkeep};
 use mimalloc::MiMalloc;
@@ -28,7 +30,9 @@ fn main() -> ExitCode {
             None => serve(config).await,
             Some(Command::Demo) => demonstrate(config).await,
             Some(Command::Health) => health(&config).await,
-            Some(Command::Upkeep(command)) => upkeep::run(command, &config.database_url).await,
+            Some(Command::Backup { file }) => upkeep::back_up(&config.database_url, &file).await,
+            Some(Command::Check) => upkeep::check(&config.database_url).await,
+            Some(Command::Inspect(question)) => inspect::run(&question).await,
         }
     };
     let ended = runtime

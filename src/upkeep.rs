@@ -5,25 +5,34 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::auth;
-use crate::config::Upkeep;
 use crate::store::{ReadOnly, StoreOptions};
 
-/// Carries out `command` on the database at `database_url`, and tells of it on standard output.
+/// `duologue backup`: copies the database at `database_url` to `file`, and tells of it on standard
+/// output.
 ///
 /// # Errors
 /// One line for a person: why it could not be done.
-pub async fn run(command: Upkeep, database_url: &str) -> anyhow::Result<ExitCode> {
+pub async fn back_up(database_url: &str, file: &Path) -> anyhow::Result<ExitCode> {
     let options = StoreOptions::new(database_url);
     let database = ReadOnly::open(&options).await?;
-    let done = match command {
-        Upkeep::Backup { file } => back_up(&database, &file, &options.path()?).await,
-        Upkeep::Check => check(&database).await,
-    };
+    let done = copy(&database, file, &options.path()?).await;
     database.close().await;
     done
 }
 
-async fn back_up(database: &ReadOnly, file: &Path, original: &Path) -> anyhow::Result<ExitCode> {
+/// `duologue check`: reads the whole database at `database_url`, and tells on standard output what
+/// is wrong with it.
+///
+/// # Errors
+/// One line for a person: why it could not be done.
+pub async fn check(database_url: &str) -> anyhow::Result<ExitCode> {
+    let database = ReadOnly::open(&StoreOptions::new(database_url)).await?;
+    let done = look_through(&database).await;
+    database.close().await;
+    done
+}
+
+async fn copy(database: &ReadOnly, file: &Path, original: &Path) -> anyhow::Result<ExitCode> {
     let bytes = database.back_up(file).await?;
     let secret = auth::secret_file(original);
     let kept = match secret.exists() {
@@ -38,7 +47,7 @@ async fn back_up(database: &ReadOnly, file: &Path, original: &Path) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(database: &ReadOnly) -> anyhow::Result<ExitCode> {
+async fn look_through(database: &ReadOnly) -> anyhow::Result<ExitCode> {
     let report = database.check().await?;
     let mut out = std::io::stdout().lock();
     if report.faults.is_empty() {

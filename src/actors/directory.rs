@@ -5,16 +5,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use dashmap::DashMap;
 use entities::ids::{ConversationId, UserId};
-use ractor::{ActorId, ActorRef};
+use ractor::{ActorId, ActorRef, MessagingErr};
 use smallvec::SmallVec;
 
+use super::activity::Activity;
 use super::conversation::ConversationMsg;
 use super::session::SessionMsg;
+use super::session::outbox::{Held, Outbox};
+use crate::metrics::figures::Lively;
 use crate::wire::view::Status;
 
 /// The address book of the process.
@@ -26,6 +29,10 @@ pub(crate) struct Directory {
     resumable: DashMap<Box<str>, ActorRef<SessionMsg>>,
     /// Those of each person that wait without a socket, the oldest first.
     away: DashMap<UserId, VecDeque<ActorRef<SessionMsg>>>,
+    /// How many these are.
+    away_count: AtomicUsize,
+    /// What each session fills. For the operator's look alone.
+    outboxes: DashMap<ActorId, Arc<Outbox>>,
     statuses: DashMap<UserId, Status>,
     started: Instant,
 }
@@ -35,15 +42,61 @@ pub(crate) type Sessions = SmallVec<[ActorRef<SessionMsg>; 2]>;
 
 /// Where a conversation lives.
 #[derive(Clone, Debug)]
-pub(crate) struct Address {
-    pub(crate) actor: ActorRef<ConversationMsg>,
-    pub(crate) last_work: LastWork,
+pub(crate) struct Address(Arc<Living>);
+
+#[derive(Debug)]
+struct Living {
+    actor: ActorRef<ConversationMsg>,
+    activity: Arc<Activity>,
 }
 
-/// When a conversation last had something to do, in milliseconds since the directory was made.
-/// The conversation writes it, the supervisor's sweep reads it.
-#[derive(Clone, Debug)]
-pub(crate) struct LastWork(Arc<AtomicU64>);
+impl Address {
+    /// That of `actor`, which notes what it does in `activity`.
+    pub(crate) fn new(actor: ActorRef<ConversationMsg>, activity: Arc<Activity>) -> Self {
+        Self(Arc::new(Living { actor, activity }))
+    }
+
+    /// The conversation itself. What it is to be asked or told goes by [`Address::cast`], which
+    /// counts it.
+    pub(crate) fn actor(&self) -> &ActorRef<ConversationMsg> {
+        &self.0.actor
+    }
+
+    /// Puts `msg` into its mailbox.
+    ///
+    /// # Errors
+    /// The message, if it takes leave.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is the message, which goes on another way"
+    )]
+    pub(crate) fn cast(&self, msg: ConversationMsg) -> Result<(), MessagingErr<ConversationMsg>> {
+        self.0.activity.tell();
+        let taken = self.0.actor.cast(msg);
+        if taken.is_err() {
+            self.0.activity.take_back();
+        }
+        taken
+    }
+
+    /// Tells it something. One that has ended has no use for it.
+    pub(crate) fn tell(&self, msg: ConversationMsg) {
+        drop(self.cast(msg));
+    }
+}
+
+/// What a look at everybody shows.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The conversations that are awake, in no order.
+    pub(crate) conversations: Vec<Lively>,
+    /// Sessions without a socket.
+    pub(crate) sessions_away: usize,
+    /// What all outboxes hold.
+    pub(crate) outboxes: Held,
+    /// What the fullest of them holds, in bytes.
+    pub(crate) fullest: usize,
+}
 
 impl Directory {
     pub(crate) fn new() -> Self {
@@ -52,14 +105,16 @@ impl Directory {
             sessions: DashMap::new(),
             resumable: DashMap::new(),
             away: DashMap::new(),
+            away_count: AtomicUsize::new(0),
+            outboxes: DashMap::new(),
             statuses: DashMap::new(),
             started: Instant::now(),
         }
     }
 
     /// The conversation `id`, if it is awake.
-    pub(crate) fn conversation(&self, id: ConversationId) -> Option<ActorRef<ConversationMsg>> {
-        self.conversations.get(&id).map(|at| at.actor.clone())
+    pub(crate) fn conversation(&self, id: ConversationId) -> Option<Address> {
+        self.conversations.get(&id).map(|at| at.clone())
     }
 
     /// The sessions of `user`, those whose socket is away included.
@@ -88,7 +143,7 @@ impl Directory {
 
     /// For the supervisor: `actor` is no more.
     pub(crate) fn forget(&self, id: ConversationId, actor: ActorId) {
-        let same = |_: &ConversationId, at: &Address| at.actor.get_id() == actor;
+        let same = |_: &ConversationId, at: &Address| at.actor().get_id() == actor;
         self.conversations.remove_if(&id, same);
     }
 
@@ -97,18 +152,21 @@ impl Directory {
         let since = self.millis(since);
         self.conversations
             .iter()
-            .filter(|at| at.last_work.0.load(Ordering::Relaxed) <= since)
-            .map(|at| at.actor.clone())
+            .filter(|at| at.0.activity.last_work() <= since)
+            .map(|at| at.actor().clone())
             .collect()
     }
 
-    /// For the supervisor: a session of `user` has begun, and can be taken up again by `pid`.
+    /// For the supervisor: a session of `user` has begun, which fills `outbox`, and can be taken up
+    /// again by `pid`.
     pub(crate) fn add_session(
         &self,
         user: UserId,
         pid: Option<&str>,
         session: ActorRef<SessionMsg>,
+        outbox: Arc<Outbox>,
     ) {
+        self.outboxes.insert(session.get_id(), outbox);
         if let Some(pid) = pid {
             self.resumable.insert(pid.into(), session.clone());
         }
@@ -117,6 +175,7 @@ impl Directory {
 
     /// For the supervisor: a session of `user` is over. Whether it waited without a socket.
     pub(crate) fn remove_session(&self, user: UserId, pid: Option<&str>, session: ActorId) -> bool {
+        self.outboxes.remove(&session);
         if let Some(pid) = pid {
             self.resumable.remove(pid);
         }
@@ -142,7 +201,15 @@ impl Directory {
         if away.len() > most {
             away.pop_front()
         } else {
+            self.away_count.fetch_add(1, Ordering::Relaxed);
             None
+        }
+    }
+
+    /// For a session: it fills `outbox` from now on.
+    pub(crate) fn fills(&self, session: ActorId, outbox: Arc<Outbox>) {
+        if let Some(mut at) = self.outboxes.get_mut(&session) {
+            *at = outbox;
         }
     }
 
@@ -154,6 +221,8 @@ impl Directory {
         let before = found.get().len();
         found.get_mut().retain(|one| one.get_id() != session);
         let waited = found.get().len() < before;
+        self.away_count
+            .fetch_sub(usize::from(waited), Ordering::Relaxed);
         if found.get().is_empty() {
             found.remove();
         }
@@ -168,17 +237,32 @@ impl Directory {
         }
     }
 
-    /// A note of work for a new conversation: now.
-    pub(crate) fn last_work(&self) -> LastWork {
-        LastWork(Arc::new(AtomicU64::new(self.millis(Instant::now()))))
+    /// For the operator: a look at everybody, one after the other. It takes as long as there are
+    /// many of them, and holds up nobody for longer than a few take.
+    pub(crate) fn look(&self) -> Seen {
+        let now = self.millis(Instant::now());
+        let mut seen = Seen {
+            sessions_away: self.away_count.load(Ordering::Relaxed),
+            ..Seen::default()
+        };
+        let lively = self.conversations.iter();
+        let lively = lively.map(|at| at.0.activity.read(at.key().0, now));
+        seen.conversations = lively.collect();
+        for outbox in &self.outboxes {
+            let held = outbox.held();
+            seen.outboxes += held;
+            seen.fullest = seen.fullest.max(held.waiting + held.kept);
+        }
+        seen
     }
 
-    /// For a conversation: it has something to do at `now`.
-    pub(crate) fn note_work(&self, last: &LastWork, now: Instant) {
-        last.0.store(self.millis(now), Ordering::Relaxed);
+    /// The activity of a conversation that wakes now.
+    pub(crate) fn activity(&self) -> Arc<Activity> {
+        Arc::new(Activity::since(self.millis(Instant::now())))
     }
 
-    fn millis(&self, at: Instant) -> u64 {
+    /// The time of all activities: milliseconds since this was made.
+    pub(crate) fn millis(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.started);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }

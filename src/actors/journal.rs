@@ -7,13 +7,15 @@
 //! process: the next start is the recovery.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use super::conversation::ConversationMsg;
+use super::health::Health;
 use super::{answer, beside, tell};
+use crate::metrics::{Metrics, micros};
 use crate::store::{Append, LastSeen, Message, Store, StoreError};
 
 /// What may be told to the journal, or asked of it.
@@ -59,62 +61,7 @@ pub(crate) struct Journal {
     /// Bytes of their contents.
     pub(crate) transaction_bytes: usize,
     pub(crate) health: Arc<Health>,
-}
-
-/// Whether the last write went to the disk, and in time. The journal notes it, `/health/ready` tells it.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    /// When a write last failed, if none has succeeded since.
-    failed: Mutex<Option<Instant>>,
-    /// Since when a transaction runs, if one does.
-    running: Mutex<Option<Instant>>,
-}
-
-impl Health {
-    /// After a failure the server counts as sick for so long, also if a small write would
-    /// succeed: what failed was somebody's message.
-    const REST: Duration = Duration::from_secs(5);
-
-    pub(crate) fn note(&self, written: Result<(), &StoreError>) {
-        match written {
-            Ok(()) => *self.failed() = None,
-            Err(StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Broken) => {
-                *self.failed() = Some(Instant::now());
-            }
-            // A refused statement says nothing of the disk.
-            Err(StoreError::Failed(_)) => {}
-        }
-    }
-
-    /// A transaction runs from now on, or none does any more.
-    fn runs(&self, since: Option<Instant>) {
-        *lock(&self.running) = since;
-    }
-
-    /// A transaction that takes so long is as bad as one that failed.
-    pub(crate) fn is_good(&self, now: Instant) -> bool {
-        let since = *lock(&self.running);
-        let hangs = since.is_some_and(|at| now.saturating_duration_since(at) >= Self::REST);
-        self.failed().is_none() && !hangs
-    }
-
-    /// Whether it is time for somebody to try a write, for want of others. Whoever asks does.
-    pub(crate) fn wants_a_try(&self, now: Instant) -> bool {
-        let mut failed = self.failed();
-        let due = failed.is_some_and(|at| now.saturating_duration_since(at) >= Self::REST);
-        if due {
-            *failed = Some(now);
-        }
-        due
-    }
-
-    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
-        lock(&self.failed)
-    }
-}
-
-fn lock(at: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
-    at.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What waits for the disk.
@@ -174,6 +121,7 @@ impl Actor for Journal {
         if let Some(next) = state.next(self.transaction_max, self.transaction_bytes) {
             self.run(next, myself);
         }
+        self.metrics.journal_waiting.set(state.waiting.len());
         for Settlement { from, outcome } in settled {
             tell(&from, ConversationMsg::Settled(outcome));
         }
@@ -185,14 +133,17 @@ impl Journal {
     /// Runs one transaction beside the actor, which goes on collecting.
     fn run(&self, transaction: Transaction, myself: ActorRef<JournalMsg>) {
         let (store, health) = (self.store.clone(), Arc::clone(&self.health));
+        let metrics = Arc::clone(&self.metrics);
         let work = async move {
             #[cfg(feature = "faults")]
             if crate::faults::at("journal.commit", "").is_some() {
                 return said_to_be_done(transaction);
             }
-            health.runs(Some(Instant::now()));
+            let (messages, begun) = (transaction.messages(), Instant::now());
+            health.runs(Some(begun));
             let settled = commit(&store, &health, transaction).await;
             health.runs(None);
+            count(&metrics, begun.elapsed(), messages, &settled);
             #[cfg(feature = "faults")]
             crate::faults::may_panic("journal.committed", "");
             settled
@@ -254,6 +205,34 @@ fn said_to_be_done(transaction: Transaction) -> Vec<Settlement> {
         outcome: Outcome::Committed,
     };
     transaction.appends.into_iter().map(done).collect()
+}
+
+impl Transaction {
+    fn messages(&self) -> usize {
+        let messages = self.appends.iter().map(|(one, _)| one.messages.len());
+        messages.sum()
+    }
+}
+
+/// Counts a transaction that took so long.
+fn count(metrics: &Metrics, took: Duration, messages: usize, settled: &[Settlement]) {
+    metrics.commit_time.record(micros(took));
+    metrics.commit_messages.record(messages as u64);
+    metrics.commit_batches.record(settled.len() as u64);
+    let of = |kind: fn(&Outcome) -> bool| {
+        let alike = settled.iter().filter(|one| kind(&one.outcome));
+        alike.count() as u64
+    };
+    let committed = of(|outcome| matches!(outcome, Outcome::Committed));
+    metrics.batches_committed.add(committed);
+    if committed < settled.len() as u64 {
+        let clashed = of(|outcome| matches!(outcome, Outcome::Clashed(_)));
+        metrics.batches_clashed.add(clashed);
+        let refused = of(|outcome| matches!(outcome, Outcome::Refused(_)));
+        metrics.batches_refused.add(refused);
+        let unknown = of(|outcome| matches!(outcome, Outcome::Unknown));
+        metrics.batches_unknown.add(unknown);
+    }
 }
 
 /// Commits everything at once; if that is refused, finds out whose fault it is.
@@ -372,34 +351,4 @@ fn error_chain(error: &StoreError) -> String {
         cause = error.source();
     }
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_failed_to_write_is_sick_until_a_write_succeeds() {
-        let health = Health::default();
-        let now = Instant::now();
-        assert!(health.is_good(now) && !health.wants_a_try(now));
-        health.note(Err(&StoreError::out_of_reach()));
-        assert!(!health.is_good(now) && !health.wants_a_try(now));
-        let later = Instant::now() + Health::REST;
-        assert!(health.wants_a_try(later), "when nobody else writes");
-        assert!(!health.wants_a_try(later), "and by one at a time");
-        health.note(Ok(()));
-        assert!(health.is_good(later));
-    }
-
-    #[test]
-    fn who_waits_long_for_the_disk_is_sick_until_it_answers() {
-        let health = Health::default();
-        let now = Instant::now();
-        health.runs(Some(now));
-        assert!(health.is_good(now + Health::REST / 2));
-        assert!(!health.is_good(now + Health::REST));
-        health.runs(None);
-        assert!(health.is_good(now + Health::REST));
-    }
 }

@@ -7,8 +7,8 @@
 //!             └─ Session …        one connection: what it joined, what it has not proven
 //! ```
 //!
-//! Beside them, read by all without waiting: the [`directory`] (who lives) and the [`people`]
-//! (who they are).
+//! Beside them, read by all without waiting: the [`directory`] (who lives), the [`people`]
+//! (who they are) and each conversation's [`activity`].
 //!
 //! # Mailbox rules
 //! 1. **Actors tell each other and never wait for each other.** Only [`Chat`](crate::chat::Chat)
@@ -32,7 +32,11 @@ pub(crate) mod presence;
 
 pub(crate) mod journal;
 
+pub(crate) mod health;
+
 pub(crate) mod directory;
+
+pub(crate) mod activity;
 
 pub(crate) mod people;
 
@@ -45,10 +49,12 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::config::Limits;
 use crate::error::ChatError;
+use crate::metrics::Metrics;
 use crate::quota::Held;
 use crate::store::{Store, StoreError};
 use directory::Directory;
-use journal::{Health, JournalMsg};
+use health::Health;
+use journal::JournalMsg;
 use people::People;
 use presence::PresenceMsg;
 use supervisor::SupervisorMsg;
@@ -132,6 +138,7 @@ pub(crate) struct Neighbours {
     pub(crate) presence: ActorRef<PresenceMsg>,
     pub(crate) store: Store,
     pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Arc<Limits>,
 }
 

@@ -217,8 +217,8 @@ impl Presence {
         }
         if let Some(gone) = state.present.remove(&user) {
             for conversation in gone.typed_in {
-                if let Some(actor) = self.directory.conversation(conversation) {
-                    tell(&actor, ConversationMsg::WentAway { user });
+                if let Some(at) = self.directory.conversation(conversation) {
+                    at.tell(ConversationMsg::WentAway { user });
                 }
             }
         }

@@ -20,7 +20,8 @@ use ractor::{
 
 use super::conversation::{self, Conversation, ConversationMsg, Leftovers};
 use super::directory::{Address, Directory};
-use super::journal::{Health, Journal, JournalMsg};
+use super::health::Health;
+use super::journal::{Journal, JournalMsg};
 use super::people::{People, Person};
 use super::presence::{Presence, PresenceMsg};
 use super::session::attachment::{Attachment, SessionKey};
@@ -29,6 +30,7 @@ use super::session::{self, Ending, Session, SessionMsg};
 use super::{Neighbours, answer, tell};
 use crate::auth::Bearer;
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// What may be asked of, or told to, the supervisor.
@@ -43,7 +45,7 @@ pub(crate) enum SupervisorMsg {
     /// The conversation's actor, awake.
     Wake {
         conversation: ConversationId,
-        reply: RpcReplyPort<ActorRef<ConversationMsg>>,
+        reply: RpcReplyPort<Address>,
     },
     /// A new session. With a key it can be taken up again.
     OpenSession {
@@ -73,6 +75,7 @@ pub(crate) struct Supervisor;
 pub(crate) struct Start {
     pub(crate) store: Store,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The supervisor's state.
@@ -96,8 +99,13 @@ impl Actor for Supervisor {
     async fn pre_start(
         &self,
         myself: ActorRef<SupervisorMsg>,
-        Start { store, limits }: Start,
+        start: Start,
     ) -> Result<State, ActorProcessingErr> {
+        let Start {
+            store,
+            limits,
+            metrics,
+        } = start;
         let directory = Arc::new(Directory::new());
         let people = Arc::new(People::new(store.clone(), limits.people_max));
         let health = Arc::new(Health::default());
@@ -106,6 +114,7 @@ impl Actor for Supervisor {
             transaction_max: limits.transaction_max,
             transaction_bytes: limits.transaction_bytes,
             health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
         };
         let (journal, _) = Actor::spawn_linked(None, journal, (), myself.get_cell()).await?;
         let presence = Presence {
@@ -127,6 +136,7 @@ impl Actor for Supervisor {
                 store,
                 health,
                 limits,
+                metrics,
             },
             children: HashMap::new(),
             leftovers: HashMap::new(),
@@ -164,7 +174,7 @@ impl Actor for Supervisor {
                 }
             }
             SupervisorMsg::Forward { conversation, msg } => {
-                tell(&state.wake(conversation)?, msg);
+                state.wake(conversation)?.tell(msg);
             }
             SupervisorMsg::Sweep => state.sweep(),
             SupervisorMsg::Drain { reply } => state.drain(reply),
@@ -194,22 +204,19 @@ fn sweep_interval(limits: &Limits) -> Duration {
 impl State {
     /// The conversation's actor: the one that lives, else a new one. It loads by itself; what it
     /// is told meanwhile waits in its mailbox.
-    fn wake(
-        &mut self,
-        id: ConversationId,
-    ) -> Result<ActorRef<ConversationMsg>, ActorProcessingErr> {
+    fn wake(&mut self, id: ConversationId) -> Result<Address, ActorProcessingErr> {
         let living = self.neighbours.directory.conversation(id);
         let predecessor = match living {
-            Some(actor) if actor.get_status() < ActorStatus::Draining => return Ok(actor),
-            ending => ending,
+            Some(at) if at.actor().get_status() < ActorStatus::Draining => return Ok(at),
+            ending => ending.map(|at| at.actor().clone()),
         };
         let leftovers = self.leftovers.entry(id).or_default().clone();
         let directory = &self.neighbours.directory;
-        let last_work = directory.last_work();
+        let activity = directory.activity();
         let start = conversation::Start {
             id,
             neighbours: self.neighbours.clone(),
-            last_work: last_work.clone(),
+            activity: Arc::clone(&activity),
             predecessor,
             leftovers,
         };
@@ -217,14 +224,10 @@ impl State {
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, Conversation, start, supervisor)?;
         let child = Child::Conversation(id);
         self.children.insert(actor.get_id(), child);
-        directory.enter(
-            id,
-            Address {
-                actor: actor.clone(),
-                last_work,
-            },
-        );
-        Ok(actor)
+        self.neighbours.metrics.conversations.up();
+        let address = Address::new(actor, activity);
+        directory.enter(id, address.clone());
+        Ok(address)
     }
 
     fn open_session(
@@ -246,8 +249,9 @@ impl State {
         let child = Child::Session(user, key.clone());
         self.children.insert(actor.get_id(), child);
         let pid = key.as_ref().map(|key| key.pid.as_str());
+        self.neighbours.metrics.sessions.up();
         let directory = &self.neighbours.directory;
-        directory.add_session(user, pid, actor.clone());
+        directory.add_session(user, pid, actor.clone(), Arc::clone(&outbox));
         tell(&self.neighbours.presence, PresenceMsg::Arrived { person });
         Ok(Attachment {
             session: actor,
@@ -274,6 +278,7 @@ impl State {
     ) -> Result<(), ActorProcessingErr> {
         match self.children.remove(&who.get_id()) {
             Some(Child::Conversation(id)) => {
+                self.neighbours.metrics.conversations.down();
                 let may_be_woken = failure.is_none();
                 if let Some(why) = failure {
                     tracing::error!(%why, conversation = id.0, "a conversation cannot be woken");
@@ -281,6 +286,7 @@ impl State {
                 self.conversation_ended(id, who.get_id(), may_be_woken)
             }
             Some(Child::Session(user, key)) => {
+                self.neighbours.metrics.sessions.down();
                 self.session_ended(user, key.as_deref(), who.get_id(), failure);
                 Ok(())
             }
@@ -327,7 +333,7 @@ impl State {
     ) -> Result<(), ActorProcessingErr> {
         let directory = &self.neighbours.directory;
         let current = directory.conversation(id);
-        if current.is_some_and(|current| current.get_id() != who) {
+        if current.is_some_and(|current| current.actor().get_id() != who) {
             return Ok(()); // The successor has taken what it left.
         }
         let left = self.leftovers.get(&id);

@@ -237,8 +237,8 @@ impl Chat {
 
     /// A conversation that sleeps reads the name when it wakes.
     fn tell_renamed(&self, conversation: ConversationId, user: UserId) {
-        if let Some(actor) = self.awake(conversation) {
-            tell(&actor, ConversationMsg::Erased { user });
+        if let Some(at) = self.awake(conversation) {
+            at.tell(ConversationMsg::Erased { user });
         }
     }
 

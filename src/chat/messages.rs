@@ -36,8 +36,11 @@ impl Chat {
     ) -> Result<Pending<Sent>, ChatError> {
         let by = caller.id();
         let (ask, pending) = self.ask_to_send(&self.allowance(by))?;
-        let session = None;
-        let asker = Asker { ask, session };
+        let asker = Asker {
+            ask,
+            since: self.begun(&pending),
+            session: None,
+        };
         let send = ConversationMsg::Send { by, draft, asker };
         self.put(conversation, send, pending).await
     }
@@ -53,7 +56,7 @@ impl Chat {
         draft: Draft,
     ) -> Result<Pending<Sent>, NotBegun> {
         let by = session.caller().id();
-        let Some(actor) = self.awake(conversation) else {
+        let Some(at) = self.awake(conversation) else {
             return Err(NotBegun::Asleep(draft));
         };
         // A conversation that takes leave in this moment has it counted twice, a small thing once
@@ -61,9 +64,12 @@ impl Chat {
         let (ask, pending) = self
             .ask_to_send(session.allowance())
             .map_err(NotBegun::Refused)?;
-        let session = Some(session.id());
-        let asker = Asker { ask, session };
-        match actor.cast(ConversationMsg::Send { by, draft, asker }) {
+        let asker = Asker {
+            ask,
+            since: self.begun(&pending),
+            session: Some(session.id()),
+        };
+        match at.cast(ConversationMsg::Send { by, draft, asker }) {
             Ok(()) => Ok(pending),
             Err(MessagingErr::SendErr(ConversationMsg::Send { draft, .. })) => {
                 Err(NotBegun::Asleep(draft))

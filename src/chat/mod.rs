@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod conversations;
+mod figures;
 mod messages;
 mod quotas;
 mod sessions;
@@ -19,11 +20,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use entities::ids::{ConversationId, UserId};
-use ractor::{ActorRef, MessagingErr, RpcReplyPort};
+use ractor::{MessagingErr, RpcReplyPort};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::actors::conversation::ConversationMsg;
+use crate::actors::directory::Address;
 use crate::actors::people::Person;
 use crate::actors::supervisor::SupervisorMsg;
 use crate::actors::{Ask, Neighbours, Permit};
@@ -34,10 +36,12 @@ use crate::wire::reply::Sent;
 
 pub use crate::actors::session::Ending;
 pub use crate::actors::session::attachment::SessionKey;
+pub use figures::Look;
 pub use messages::NotBegun;
 pub use quotas::SocketPlace;
 pub use sessions::{Comeback, Session};
 
+use figures::Started;
 use quotas::{Allowance, Quotas};
 
 /// The chat. Clones are the same chat.
@@ -59,6 +63,7 @@ struct Inner {
     choosing: tokio::sync::Mutex<()>,
     /// What must not end half-way because its asker went away.
     tasks: TaskTracker,
+    started: Started,
 }
 
 /// Who asks: somebody whose token counts.
@@ -146,6 +151,7 @@ impl Chat {
             quotas: quotas.is_on().then(|| Quotas::new(&limits.quotas)),
             choosing: tokio::sync::Mutex::new(()),
             tasks,
+            started: Started::now(),
             tokens,
             neighbours,
         }))
@@ -219,8 +225,8 @@ impl Chat {
         mut msg: ConversationMsg,
         pending: Pending<T>,
     ) -> Result<Pending<T>, ChatError> {
-        if let Some(actor) = self.awake(id) {
-            match actor.cast(msg) {
+        if let Some(at) = self.awake(id) {
+            match at.cast(msg) {
                 Ok(()) => return Ok(pending),
                 Err(returned) => msg = give_back(returned)?,
             }
@@ -235,10 +241,10 @@ impl Chat {
             let supervisor = &self.0.neighbours.supervisor;
             let time = pending.until.saturating_duration_since(Instant::now());
             let woken = supervisor.call(wake, Some(time)).await;
-            let Ok(ractor::rpc::CallResult::Success(actor)) = woken else {
+            let Ok(ractor::rpc::CallResult::Success(at)) = woken else {
                 return Err(ChatError::Overloaded);
             };
-            match actor.cast(msg) {
+            match at.cast(msg) {
                 Ok(()) => return Ok(pending),
                 Err(returned) => msg = give_back(returned)?,
             }
@@ -247,7 +253,7 @@ impl Chat {
     }
 
     /// The conversation, if it does not sleep.
-    fn awake(&self, id: ConversationId) -> Option<ActorRef<ConversationMsg>> {
+    fn awake(&self, id: ConversationId) -> Option<Address> {
         self.0.neighbours.directory.conversation(id)
     }
 
@@ -262,6 +268,11 @@ impl Chat {
         let permit = Permit::new(place_among(&self.0.sends)?, own);
         by.send()?;
         Ok(self.ask_with(permit))
+    }
+
+    /// When what `pending` waits for was admitted.
+    fn begun<T>(&self, pending: &Pending<T>) -> Instant {
+        pending.until - self.0.neighbours.limits.command_time
     }
 
     fn ask_with<T: Send + 'static>(&self, permit: Permit) -> (Ask<T>, Pending<T>) {

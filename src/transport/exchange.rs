@@ -136,6 +136,9 @@ impl<D: Dialect> Exchange<D> {
         loop {
             while let Some((Asked { to, bytes }, answer)) = self.next_answer() {
                 self.bytes -= bytes;
+                if let Err(refusal) = &answer {
+                    self.gateway.chat.refused(refusal);
+                }
                 output
                     .frames
                     .extend(D::answer(&to, answer).map(Frame::Text));

@@ -33,20 +33,23 @@ export class Server {
   #webRoot;
   #rateLimits;
   #settings;
+  #operatorToken;
 
   /**
-   * Starts a server with an empty database; `webRoot` is a directory to be served at `/`, `settings` are further
-   * variables of its environment.
+   * Starts a server with an empty database; `webRoot` is a directory to be served at `/`. With an `operatorToken` it
+   * has an operator's listener. `settings` are further variables of its environment.
    */
-  static async start({ webRoot, rateLimits = 'off', settings = {} } = {}) {
+  static async start({ webRoot, rateLimits = 'off', operatorToken, settings = {} } = {}) {
     const server = new Server();
     server.#directory = await mkdtemp(join(tmpdir(), 'duologue-stock-'));
     server.#webRoot = webRoot;
     server.#rateLimits = rateLimits;
     server.#settings = settings;
+    server.#operatorToken = operatorToken;
     try {
       for (let tries = 0; tries < 5; tries += 1) {
         server.address = someAddress();
+        server.operator = operatorToken && someAddress();
         if (await server.#serves()) return server;
       }
       throw new Error('five ports in a row are taken');
@@ -58,6 +61,11 @@ export class Server {
 
   get url() {
     return `http://${this.address.host}:${this.address.port}`;
+  }
+
+  /** Where its operator looks. */
+  get operatorUrl() {
+    return `http://${this.operator.host}:${this.operator.port}`;
   }
 
   /** Starts the stopped server again: the same port, the same database. */
@@ -101,6 +109,10 @@ export class Server {
       JWT_SECRET: SECRET,
       RATE_LIMITS: this.#rateLimits,
       FORWARDED_BY: '127.0.0.1', // each new person is at an address of their own
+      ...(this.operator && {
+        OPERATOR_LISTEN: `${this.operator.host}:${this.operator.port}`,
+        OPERATOR_TOKEN: this.#operatorToken,
+      }),
       ...(this.#webRoot && { WEB_ROOT: this.#webRoot }),
       ...this.#settings,
     };

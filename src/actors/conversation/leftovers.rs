@@ -105,6 +105,7 @@ impl Room {
             let (from, to) = (told.marks[side], self.marks.at(side));
             Move::between(from, to, sent[side])
         });
+        self.tally.moved(&moves);
         self.tell(published, last, Vec::new(), moves, Timestamp(wall_clock()));
         Ok(())
     }

@@ -64,6 +64,8 @@ pub(crate) struct Move {
     pub(crate) to: Position,
     /// Whether the read position passes a message of the other.
     pub(crate) passes: bool,
+    /// How many messages of the other the position of what was received passes.
+    pub(crate) received: u64,
 }
 
 impl Move {
@@ -71,7 +73,14 @@ impl Move {
     /// positions is those and the other's.
     pub(crate) fn between(from: Position, to: Position, own: OwnSends) -> Self {
         let passes = to.read.0 - from.read.0 > own.count;
-        Self { from, to, passes }
+        // Whoever sends has received everything before: older sends of their own are not in between.
+        let received = to.delivered.0 - from.delivered.0 - own.count;
+        Self {
+            from,
+            to,
+            passes,
+            received: u64::try_from(received).unwrap_or(0),
+        }
     }
 
     /// Whether anything moves.

@@ -17,6 +17,7 @@ pub(crate) mod publication;
 mod room;
 mod settling;
 mod suspects;
+mod tally;
 pub(crate) mod timeline;
 mod typing;
 
@@ -27,7 +28,7 @@ use std::time::Instant;
 use entities::ids::{ConversationId, Seq, UserId};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
 
-use super::directory::LastWork;
+use super::activity::Activity;
 use super::journal::{JournalMsg, Outcome};
 use super::session::SessionMsg;
 use super::{Ask, Neighbours};
@@ -104,10 +105,23 @@ pub(crate) enum ConversationMsg {
     Panic,
 }
 
+impl ConversationMsg {
+    /// Whether it comes by [`Address::cast`](super::directory::Address::cast): everything but what
+    /// the journal, its own clock and the sweep tell it.
+    fn is_counted(&self) -> bool {
+        !matches!(
+            self,
+            Self::Settled(_) | Self::TypingRings { .. } | Self::RetireIfIdle
+        )
+    }
+}
+
 /// Who asked for a send.
 #[derive(Debug)]
 pub(crate) struct Asker {
     pub(crate) ask: Ask<Sent>,
+    /// When the send was admitted.
+    pub(crate) since: Instant,
     /// The session that asked, if it was one. The answer goes through it, so that it is written
     /// together with the event.
     pub(crate) session: Option<ActorId>,
@@ -158,7 +172,7 @@ pub(crate) struct Conversation;
 pub(crate) struct Start {
     pub(crate) id: ConversationId,
     pub(crate) neighbours: Neighbours,
-    pub(crate) last_work: LastWork,
+    pub(crate) activity: Arc<Activity>,
     /// Who was this conversation before, if that one is still ending.
     pub(crate) predecessor: Option<ActorRef<ConversationMsg>>,
     /// What that one leaves to this one, and this one to the next.
@@ -209,7 +223,8 @@ impl Actor for Conversation {
         neighbours.journal.call(fence, None).await?;
         #[cfg(feature = "faults")]
         crate::faults::may_panic("conversation.start", &state.start.id.0.to_string());
-        state.room = Room::load(state.start.id, neighbours).await?;
+        let activity = Arc::clone(&state.start.activity);
+        state.room = Room::load(state.start.id, neighbours, activity).await?;
         if let Some(room) = &mut state.room {
             room.tell_nobody_types();
             room.take_over(&state.start.leftovers).await?;
@@ -226,6 +241,9 @@ impl Actor for Conversation {
         msg: ConversationMsg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        if msg.is_counted() {
+            state.start.activity.hear();
+        }
         state.handle(&myself, msg);
         if state.room.as_ref().is_some_and(Room::has_news) {
             // The journal has just been told of the next batch, and waits for this thread.
@@ -282,7 +300,7 @@ impl State {
             },
             other => {
                 let directory = &self.start.neighbours.directory;
-                directory.note_work(&self.start.last_work, now);
+                self.start.activity.work(directory.millis(now));
                 room.handle(myself, other, now)
             }
         };

@@ -12,9 +12,11 @@ use super::marks::{Marks, Position, Read};
 use super::publication::view;
 use super::settling::News;
 use super::suspects::{Suspect, Suspects};
+use super::tally::Tally;
 use super::timeline::{TailLimits, Timeline};
 use super::typing::{Ring, Typing};
 use super::{Asker, Caught, Context, ConversationMsg, Page, Pages};
+use crate::actors::activity::Activity;
 use crate::actors::session::outbox::MergeKey;
 use crate::actors::session::subscriptions::Typist;
 use crate::actors::session::{Notice, SessionMsg};
@@ -46,6 +48,7 @@ pub(super) struct Room {
     /// The send that is being handled.
     pub(super) in_hand: Option<Suspect>,
     pub(super) suspects: Suspects,
+    pub(super) tally: Tally,
 }
 
 /// What becomes of the actor after a message.
@@ -62,6 +65,7 @@ impl Room {
     pub(super) async fn load(
         id: ConversationId,
         neighbours: &Neighbours,
+        activity: Arc<Activity>,
     ) -> Result<Option<Self>, StoreError> {
         let Neighbours { store, limits, .. } = neighbours;
         let Some(row) = store.conversation(id).await? else {
@@ -102,6 +106,7 @@ impl Room {
             told: Told { head, marks },
             in_hand: None,
             suspects: Suspects::default(),
+            tally: Tally::new(Arc::clone(&neighbours.metrics), activity),
         }))
     }
 

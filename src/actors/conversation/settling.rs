@@ -2,6 +2,7 @@
 //! journal, and publishes what was committed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use entities::ids::{Seq, UserId};
 use ractor::ActorRef;
@@ -37,6 +38,7 @@ pub(super) struct News {
 
 impl Room {
     pub(super) fn send(&mut self, by: UserId, draft: Draft, mut asker: Asker) {
+        self.tally.send();
         if let Err(refusal) = self.side(by) {
             return asker.ask.answer(Err(refusal));
         }
@@ -55,6 +57,7 @@ impl Room {
         #[cfg(feature = "faults")]
         crate::faults::may_panic("conversation.send", &draft.content);
         if let Some((asker, verdict)) = self.timeline.ask(by, draft, asker) {
+            self.tally.judged(&verdict);
             let context = self.context();
             asker
                 .ask
@@ -64,6 +67,10 @@ impl Room {
 
     /// Hands what waits to the journal, unless a batch is out.
     pub(super) fn hand_over(&mut self, myself: &ActorRef<ConversationMsg>) {
+        if !self.out {
+            self.tally.tell();
+        }
+        self.tally.lines_up(self.timeline.in_line());
         let only_deliveries = self.timeline.is_quiet() && !self.marks.has_reads();
         let nothing = only_deliveries && (self.stalled || self.marks.is_quiet());
         if self.out || nothing {
@@ -193,11 +200,18 @@ impl Room {
         }: News,
     ) {
         let context = self.context();
+        let now = Instant::now();
+        let sent = answers
+            .iter()
+            .map(|(asker, verdict)| (asker.since, verdict));
+        let clock = self.neighbours.directory.millis(now);
+        self.tally.committed(sent, now, clock);
+        self.tally.moved(&moves);
         let mut published = Vec::with_capacity(answers.len());
         let mut last = None;
         let mut senders = [false; 2];
         let mut through_sessions = Vec::new();
-        for (Asker { ask, session }, verdict) in answers {
+        for (Asker { ask, session, .. }, verdict) in answers {
             if let Verdict::Stored(message) = &verdict {
                 self.in_hand = Some(Suspect::from(&**message));
                 #[cfg(feature = "faults")]
@@ -334,9 +348,10 @@ impl Room {
         }
     }
 
-    fn answer_sends(&self, answers: Vec<(Asker, Verdict)>) {
+    fn answer_sends(&mut self, answers: Vec<(Asker, Verdict)>) {
         let context = self.context();
         for (asker, verdict) in answers {
+            self.tally.judged(&verdict);
             asker
                 .ask
                 .answer(judged(&verdict, |message| encode(message, &context)));

@@ -114,6 +114,11 @@ impl<R> Timeline<R> {
         self.tail.messages.back()
     }
 
+    /// How many sends wait in line.
+    pub(crate) fn in_line(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Whether nothing is queued and nothing is out.
     pub(crate) fn is_quiet(&self) -> bool {
         self.queue.is_empty() && self.out.is_empty()

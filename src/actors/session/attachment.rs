@@ -207,6 +207,8 @@ impl State {
             return ask.answer(Ok(None));
         };
         self.outbox = Filling(Arc::clone(&outbox));
+        let directory = &self.neighbours.directory;
+        directory.fills(myself.get_id(), Arc::clone(&outbox));
         self.bearer = bearer;
         // What the client names, it has. An answer after that may have been lost, and is not sent
         // again.

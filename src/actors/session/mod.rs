@@ -363,7 +363,7 @@ impl State {
     /// A conversation that sleeps is woken: a proof must not be lost.
     fn tell_conversation(&self, conversation: ConversationId, msg: ConversationMsg) {
         let msg = match self.neighbours.directory.conversation(conversation) {
-            Some(actor) => match actor.cast(msg) {
+            Some(at) => match at.cast(msg) {
                 Ok(()) => return,
                 Err(ractor::MessagingErr::SendErr(msg)) => msg,
                 Err(_) => return,

@@ -41,6 +41,22 @@ impl MergeKey {
     }
 }
 
+/// How many bytes of frames outboxes hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Not written yet.
+    pub(crate) waiting: usize,
+    /// Written, and kept until they are proven.
+    pub(crate) kept: usize,
+}
+
+impl std::ops::AddAssign for Held {
+    fn add_assign(&mut self, other: Self) {
+        self.waiting += other.waiting;
+        self.kept += other.kept;
+    }
+}
+
 /// What the socket's task writes next.
 #[derive(Default)]
 pub struct Taken {
@@ -157,6 +173,15 @@ impl Outbox {
     /// Whether the session is over, because it was too slow or has ended.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// How much it holds.
+    pub(crate) fn held(&self) -> Held {
+        let queue = self.lock();
+        Held {
+            waiting: queue.waiting,
+            kept: queue.kept,
+        }
     }
 
     /// Waits until there may be something to take. For one task at a time.

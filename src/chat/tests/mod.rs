@@ -49,6 +49,7 @@ impl Lab {
         let start = supervisor::Start {
             store: store.clone(),
             limits: Arc::new(limits),
+            metrics: Arc::default(),
         };
         let (supervisor, _) = Actor::spawn(None, Supervisor, start).await.expect("a tree");
         let introduce = |reply| SupervisorMsg::Introduce { reply };
@@ -95,7 +96,8 @@ impl Lab {
 
     fn actor(&self) -> ActorRef<ConversationMsg> {
         let directory = &self.chat.0.neighbours.directory;
-        directory.conversation(self.id).expect("it is awake")
+        let at = directory.conversation(self.id).expect("it is awake");
+        at.actor().clone()
     }
 
     /// Gives the journal something to do for a while.

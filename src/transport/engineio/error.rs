@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error::ChatError;
+use crate::metrics::Refusals;
+use crate::transport::rest::answer::Refused;
 
 /// Why a request is refused. The codes below 6 are those of the reference implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,11 @@ impl IntoResponse for ProtocolError {
             let seconds = ChatError::RETRY_AFTER.as_secs().into();
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
+        let code = match self {
+            Self::Overloaded => ChatError::Overloaded.code(),
+            _ => Refusals::ENGINE,
+        };
+        response.extensions_mut().insert(Refused(code));
         response
     }
 }

@@ -44,6 +44,10 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     response
 }
 
+/// A mark of a response that refuses something, by its code: it is counted on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::transport) struct Refused(pub(in crate::transport) &'static str);
+
 /// A failure, as a response.
 #[derive(Debug)]
 pub struct Refusal(pub ChatError);
@@ -70,6 +74,7 @@ impl IntoResponse for Refusal {
             let scheme = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
+        response.extensions_mut().insert(Refused(error.code()));
         response
     }
 }

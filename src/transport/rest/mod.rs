@@ -24,7 +24,7 @@ use tower_http::services::ServeDir;
 
 use super::Gateway;
 use crate::error::ChatError;
-use answer::Refusal;
+use answer::{Refusal, Refused};
 pub(super) use routes::{Call, Routes};
 
 /// Every call, without what surrounds them.
@@ -79,6 +79,10 @@ pub(super) fn layers(
         .merge(polling)
         .layer(cors(gateway))
         .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(middleware::map_response_with_state(
+            gateway.clone(),
+            counted,
+        ))
         .layer(middleware::map_response(cautious))
 }
 
@@ -90,6 +94,14 @@ fn nothing_there() -> Response {
 fn panicked() -> Response {
     tracing::error!("a handler panicked");
     Refusal(ChatError::Internal).into_response()
+}
+
+/// Counts what is refused.
+async fn counted(State(gateway): State<Gateway>, response: Response) -> Response {
+    if let Some(Refused(code)) = response.extensions().get() {
+        gateway.chat.refused_with(code);
+    }
+    response
 }
 
 /// What a browser is told of every answer: to take it for what it says it is, and to tell nobody

@@ -67,12 +67,14 @@ impl Namespaces for Chats {
                 message: "Invalid namespace".to_owned(),
                 data: Some(json!({"code": code})),
             };
+            self.gateway.chat.refused_with(code);
             return Box::pin(async { Err(Denial::Refused(refusal)) });
         }
         let chat = self.gateway.chat.clone();
         let auth = Auth::parse(auth, self.bearer.as_deref());
         Box::pin(async move {
-            let session = open(&chat, auth?).await?;
+            let session = open(&chat, auth).await;
+            let session = session.inspect_err(|refusal| chat.refused(refusal))?;
             let key = session.key();
             let greeting = key.map(|key| json!({"sid": key.sid, "pid": key.pid}));
             Ok((greeting.unwrap_or_default(), session))
@@ -194,7 +196,8 @@ impl Auth {
 }
 
 /// The session of whoever `auth` says that they are.
-async fn open(chat: &Chat, auth: Auth) -> Result<Session, ChatError> {
+async fn open(chat: &Chat, auth: Result<Auth, ChatError>) -> Result<Session, ChatError> {
+    let auth = auth?;
     let caller = chat.authenticate(&auth.token).await?;
     chat.open_recoverable(caller, auth.comeback).await
 }

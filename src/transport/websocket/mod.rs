@@ -91,8 +91,13 @@ async fn open(
     let session = match who {
         Ok(((caller, its_place), id)) => match gateway.chat.open_session(caller, its_place).await {
             Ok(session) => Ok((session, id)),
-            Err(ChatError::Unauthenticated) => Err(End::Refused(Why::UNAUTHENTICATED)),
-            Err(_) => Err(End::Refused(Why::TRY_AGAIN)),
+            Err(refusal) => {
+                gateway.chat.refused(&refusal);
+                Err(End::Refused(match refusal {
+                    ChatError::Unauthenticated => Why::UNAUTHENTICATED,
+                    _ => Why::TRY_AGAIN,
+                }))
+            }
         },
         Err(end) => Err(end),
     };
@@ -143,6 +148,7 @@ async fn introduction(
         match identify(gateway, frame).await {
             Ok(admitted) => return Ok((admitted, id)),
             Err((refusal, event, fatal)) => {
+                gateway.chat.refused(&refusal);
                 let answer = frame::refusal(id.as_ref(), event.as_deref(), &refusal);
                 frames.feed(Written::Text(answer)).await?;
                 frames.flush().await?;

@@ -5,9 +5,11 @@ pub(crate) mod arrival;
 pub(crate) mod clock;
 pub(crate) mod dial;
 pub(crate) mod door;
+pub(crate) mod exposition;
 #[cfg(feature = "faults")]
 pub(crate) mod faults;
 pub(crate) mod ledger;
+pub(crate) mod operator;
 pub(crate) mod packets;
 pub(crate) mod person;
 pub(crate) mod polling;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::harness::door::Door;
+use crate::harness::operator::{self, Operator};
 use crate::harness::person::Person;
 use crate::harness::process::database_url;
 use crate::harness::wait::within;
@@ -84,6 +85,24 @@ impl TestServer {
             change(&mut config.limits.quotas);
         })
         .await
+    }
+
+    /// The same with an operator's listener.
+    pub(crate) async fn operated() -> Self {
+        Self::with(operator::listens).await
+    }
+
+    /// The operator's door.
+    pub(crate) fn operator(&self) -> Operator {
+        let address = self.app.as_ref().and_then(App::operator);
+        Operator::at(address.expect("an operator's listener"))
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_operator(&self) -> bool {
+        self.app
+            .as_ref()
+            .is_some_and(|app| app.operator().is_some())
     }
 
     /// Locks the database, as another program may: reads go on, and what writes waits for this to

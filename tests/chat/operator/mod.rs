@@ -1,0 +1,5 @@
+//! The operator's own door: the figures, who sees them, and `duologue inspect`.
+
+mod counts;
+mod door;
+mod live;
