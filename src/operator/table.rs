@@ -67,8 +67,8 @@ fn write(out: &mut String, overview: &Overview) -> std::fmt::Result {
 
 /// What went on in the last seconds, and how large batches were in the last minute.
 fn rates(out: &mut String, samples: &[Sample]) -> std::fmt::Result {
-    let Some(newest) = samples.last() else {
-        return writeln!(out, "lately        (the first second is not over)");
+    let [.., _, newest] = samples else {
+        return writeln!(out, "a second      (the first is not over)");
     };
     let older = samples[samples.len().saturating_sub(LATELY + 1)];
     let seconds = (newest.at - older.at) as f64 / 1_000.0;

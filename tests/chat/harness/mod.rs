@@ -15,6 +15,7 @@ pub(crate) mod person;
 pub(crate) mod polling;
 pub(crate) mod pongs;
 pub(crate) mod process;
+pub(crate) mod promql;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod socket;
