@@ -23,7 +23,8 @@ export class MeView {
     const { me } = client.model;
     this.avatar = avatar(me);
     this.label = el('span', { class: 'texts' }, named(me.name), el('span', { class: 'status' }));
-    this.button = el('button', { class: 'entry me', type: 'button', 'aria-label': `You: ${me.name}` }, this.avatar, this.label);
+    const you = el('span', { class: 'unseen' }, 'You: ');
+    this.button = el('button', { class: 'entry me', type: 'button' }, this.avatar, you, this.label);
     this.trouble = new Trouble();
     this.choices = CHOICES.map(([status, label]) => {
       const input = el('input', { type: 'radio', name: 'status', value: status, onchange: () => this.#choose(status) });

@@ -37,11 +37,13 @@ export class Shell {
     };
     const tabs = el('nav', { class: 'tabs', 'aria-label': 'Lists' }, this.tabs.chats, this.tabs.people);
     this.lists = el('div', { class: 'lists-place' });
-    const side = el('div', { class: 'side', role: 'complementary', 'aria-label': 'Chats and people' });
-    side.append(el('h1', { class: 'unseen' }, 'Duologue'), this.me.element, tabs, this.lists);
+    const side = el('section', { class: 'side', 'aria-label': 'Chats and people' });
+    side.append(this.me.element, tabs, this.lists);
     this.nobody = el('div', { class: 'nobody' }, icon('chats'), el('p', {}, 'Choose a conversation, or start a new one.'));
-    this.main = el('main', { class: 'main' }, this.nobody);
-    this.element = el('div', { class: 'shell' }, this.banner.element, el('div', { class: 'panes' }, side, this.main));
+    this.main = el('section', { class: 'main', 'aria-label': 'Chat' }, this.nobody);
+    const title = el('h1', { class: 'unseen' }, 'Duologue');
+    const panes = el('main', { class: 'panes' }, title, side, this.main);
+    this.element = el('div', { class: 'shell' }, this.banner.element, panes);
     this.lists.append(this.chats.element);
 
     const { model } = this.client;
