@@ -60,11 +60,13 @@ pub enum ChatError {
 }
 
 /// What is wrong with one field of the input.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The field's name on the wire.
+    #[schema(example = "content")]
     pub field: &'static str,
     /// What it must be, to follow the field's name: "must be a positive integer".
+    #[schema(example = "must have 1 to 4000 characters")]
     pub message: String,
 }
 
@@ -97,6 +99,28 @@ impl ChatError {
             field,
             message: message.into(),
         }])
+    }
+
+    /// One of each, as a client may meet it: for what describes them.
+    #[must_use]
+    pub fn samples() -> [Self; 15] {
+        [
+            Self::field("content", "must have 1 to 4000 characters"),
+            Self::MalformedJson("it ends too early"),
+            Self::Unauthenticated,
+            Self::InvalidCredentials,
+            Self::NotAParticipant,
+            Self::Forbidden("Pages of this origin may not connect."),
+            Self::NotFound("conversation"),
+            Self::MethodNotAllowed,
+            Self::Conflict("This e-mail address is already registered."),
+            Self::PayloadTooLarge(64 << 10),
+            Self::UnsupportedMediaType,
+            Self::UnknownEvent,
+            Self::RateLimited(Exceeded::held(32)),
+            Self::Overloaded,
+            Self::Internal,
+        ]
     }
 
     /// The code that stands in the contract.
@@ -156,15 +180,39 @@ fn summary(fields: &[FieldError]) -> String {
 mod tests {
     use super::*;
 
+    /// Where a kind of error stands among the samples: whoever adds one is told here.
+    const fn place(error: &ChatError) -> usize {
+        match error {
+            ChatError::Invalid(_) => 0,
+            ChatError::MalformedJson(_) => 1,
+            ChatError::Unauthenticated => 2,
+            ChatError::InvalidCredentials => 3,
+            ChatError::NotAParticipant => 4,
+            ChatError::Forbidden(_) => 5,
+            ChatError::NotFound(_) => 6,
+            ChatError::MethodNotAllowed => 7,
+            ChatError::Conflict(_) => 8,
+            ChatError::PayloadTooLarge(_) => 9,
+            ChatError::UnsupportedMediaType => 10,
+            ChatError::UnknownEvent => 11,
+            ChatError::RateLimited(_) => 12,
+            ChatError::Overloaded => 13,
+            ChatError::Internal => 14,
+        }
+    }
+
+    #[test]
+    fn there_is_a_sample_of_every_error() {
+        let places: Vec<_> = ChatError::samples().iter().map(place).collect();
+        assert_eq!(places, (0..15).collect::<Vec<_>>());
+    }
+
     #[test]
     fn the_list_of_codes_is_whole() {
-        let source = include_str!("error.rs");
-        let (_, function) = source.split_once("const fn code(").expect("the function");
-        let (function, _) = function.split_once("\n    }\n").expect("its end");
-        let codes = function.lines().filter_map(|line| {
-            let (_, code) = line.split_once("=> \"")?;
-            code.strip_suffix("\",")
-        });
-        assert_eq!(codes.collect::<Vec<_>>(), ChatError::CODES);
+        let mut codes: Vec<_> = ChatError::samples().iter().map(ChatError::code).collect();
+        let mut listed = ChatError::CODES.to_vec();
+        codes.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(codes, listed);
     }
 }

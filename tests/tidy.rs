@@ -62,6 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["config", "command_line"]),
     ("prometheus_client", &["metrics"]),
     ("aws_lc_rs", &["operator"]),
+    ("utoipa", &["wire", "transport", "error"]),
 ];
 
 fn root() -> &'static Path {

@@ -5,13 +5,17 @@
 
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The largest integer that a JavaScript number holds exactly: 2^53 − 1.
 pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
-/// Declares an id: an `i64` in the database and in JSON, and a type of its own in between.
+/// Declares an id: an `i64` in the database and in JSON, and a type of its own in between. It is
+/// described with its least value, with an example and in these words.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $least:literal, $example:literal, $words:literal) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
@@ -25,30 +29,45 @@ macro_rules! id {
                 self.0.fmt(f)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .description(Some($words))
+                    .minimum(Some($least))
+                    .maximum(Some(MAX_SAFE_INTEGER))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
 id! {
     /// A person's account, counted up from 1.
-    UserId
+    UserId, 1, 1, "A person's account, counted up from 1."
 }
 id! {
     /// A conversation between two people, counted up from 1; at most [`ConversationId::MAX`].
-    ConversationId
+    ConversationId, 1, 7, "A conversation between two people, counted up from 1."
 }
 id! {
     /// A sign-in of one person on one device, counted up from 1.
-    SignInId
+    SignInId, 1, 1, "A sign-in of one person on one device, counted up from 1."
 }
 id! {
     /// A message, unique over all conversations. It is made of the conversation and the position
     /// in it (see [`MessageId::new`]), so it needs no column and no counter.
-    MessageId
+    MessageId, 1, 469762060, "A message, unique over all conversations."
 }
 id! {
     /// A message's position in its conversation: 1, 2, 3 … without a gap. 0 stands before the
     /// first message. At most [`Seq::MAX`].
-    Seq
+    Seq, 0, 12, "A position in a conversation: messages are numbered 1, 2, 3 and on without a gap, and 0 stands before the first."
 }
 
 impl ConversationId {

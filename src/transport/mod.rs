@@ -14,6 +14,8 @@ pub(crate) mod caller;
 
 pub(crate) mod rest;
 
+mod docs;
+
 mod body;
 
 mod upgrade;

@@ -12,7 +12,7 @@ use crate::error::ChatError;
 /// The longest content of a message, in characters without the white space at both ends.
 pub const CONTENT_CHARACTERS_MAX: usize = 4_000;
 /// The longest `client_message_id`.
-const CLIENT_MESSAGE_ID_MAX: usize = 64;
+pub const CLIENT_MESSAGE_ID_MAX: usize = 64;
 
 /// What a socket may ask of the chat, whichever socket it is.
 #[derive(Debug, PartialEq)]

@@ -2,6 +2,7 @@
 //! transport, actor or database is named.
 
 pub mod account;
+pub mod body;
 pub mod check;
 pub mod command;
 pub mod json;
@@ -11,5 +12,7 @@ pub mod event;
 
 pub mod id;
 
+pub mod params;
 pub mod reply;
+pub mod schema;
 pub mod view;

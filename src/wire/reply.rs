@@ -1,46 +1,76 @@
 //! Answers: the envelope of success and failure, and what stands in it.
 
+#![expect(
+    single_use_lifetimes,
+    reason = "a derived schema names a lifetime once more"
+)]
+
 use entities::ids::{ConversationId, Seq};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::schema;
 use super::view::{ListedConversation, MessageView, Timestamp, UserView};
 use crate::error::{ChatError, FieldError};
 
-/// `{"status":"success","data":…}`, with `pagination` beside `data` where a list is paged.
-#[derive(Debug, Serialize)]
-pub struct Success<T, P = ()> {
+/// `{"status":"success","data":…}`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Success<T> {
+    /// Always `success`.
+    #[schema(schema_with = schema::success)]
     status: &'static str,
+    /// What was asked for.
     data: T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pagination: Option<P>,
+}
+
+/// A [`Success`] with one page of a list, and how to go on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T, P> {
+    /// Always `success`.
+    #[schema(schema_with = schema::success)]
+    status: &'static str,
+    /// What was asked for.
+    data: T,
+    /// How to go on.
+    pagination: P,
 }
 
 /// A success with `data`.
 pub fn success<T>(data: T) -> Success<T> {
-    Success {
-        status: "success",
-        data,
-        pagination: None,
-    }
+    let status = "success";
+    Success { status, data }
 }
 
 /// A success with one page of a list.
-pub fn page<T, P>(data: T, pagination: P) -> Success<T, P> {
-    Success {
+pub fn page<T, P>(data: T, pagination: P) -> Page<T, P> {
+    Page {
         status: "success",
         data,
-        pagination: Some(pagination),
+        pagination,
     }
 }
 
+/// `data` where there is nothing to tell: `{}`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(max_properties = 0)]
+pub struct Nothing {}
+
 /// `{"status":"error","code":…,"message":…}`, with `errors` for input that breaks a rule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Failure<'a> {
+    /// Always `error`.
+    #[schema(schema_with = schema::error)]
     status: &'static str,
+    /// What it is, for a program.
+    #[schema(schema_with = schema::code)]
     code: &'static str,
+    /// One sentence for a person.
+    #[schema(min_length = 1)]
     message: String,
+    /// What is wrong with each field: of `validation_failed` alone.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    #[schema(required = false, min_items = 1)]
     errors: &'a [FieldError],
 }
 
@@ -64,27 +94,32 @@ pub fn encode(answer: &impl Serialize) -> Vec<u8> {
 }
 
 /// `pagination` of the list of people.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct NumberedPage {
     /// Which page this is, from 1.
+    #[schema(minimum = 1, example = 1)]
     pub page: i64,
     /// How many entries a page has at most.
+    #[schema(minimum = 1, maximum = 100, example = 50)]
     pub limit: i64,
     /// Whether more follow.
+    #[schema(example = false)]
     pub has_more: bool,
 }
 
 /// `pagination` of the list of conversations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CursorPage {
     /// How many entries a page has at most.
+    #[schema(minimum = 1, maximum = 100, example = 50)]
     pub limit: i64,
-    /// What to ask for next; `None` at the end.
+    /// What to ask for next; nothing at the end.
+    #[schema(required, example = "1769847300123-7")]
     pub next_cursor: Option<String>,
 }
 
 /// `data` of the list of conversations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Conversations {
     /// Newest activity first.
     pub conversations: Vec<ListedConversation>,
@@ -94,7 +129,7 @@ pub struct Conversations {
 pub type People = (Vec<UserView>, NumberedPage);
 
 /// `data` of a page of history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct History {
     /// In the order that was asked for.
     pub messages: Vec<MessageView<'static>>,
@@ -114,45 +149,48 @@ pub struct Sent {
 }
 
 /// `data` of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReadMark {
     /// Where.
     pub conversation_id: ConversationId,
     /// How far the caller has read.
     pub last_read_seq: Seq,
     /// How many messages of the other are left.
+    #[schema(minimum = 0, example = 3)]
     pub unread_count: i64,
     /// When.
     pub read_at: Timestamp,
 }
 
 /// `data` of the total of unread messages.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct UnreadCount {
     /// Over all conversations.
+    #[schema(minimum = 0, example = 3)]
     pub unread_count: i64,
 }
 
 /// The acknowledgement of typing.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Typing {
     /// Where.
     #[serde(rename = "conversationId")]
     pub conversation_id: ConversationId,
     /// What was set.
     #[serde(rename = "isTyping")]
+    #[schema(example = true)]
     pub is_typing: bool,
 }
 
 /// The acknowledgement of a status.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct StatusSet {
     /// What was chosen.
     pub status: super::view::Status,
 }
 
 /// The acknowledgement of a join.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Joined {
     /// Where.
     #[serde(rename = "conversationId")]
@@ -165,11 +203,12 @@ pub struct Joined {
 }
 
 /// What a joining session had missed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Missed {
     /// Oldest first.
     pub messages: Vec<MessageView<'static>>,
     /// Whether more follow before `head_seq`.
+    #[schema(example = false)]
     pub has_more: bool,
 }
 

@@ -1,10 +1,20 @@
 //! What people, conversations and messages look like on the wire.
 
+#![expect(
+    single_use_lifetimes,
+    reason = "a derived schema names a lifetime once more"
+)]
+
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use entities::ids::{ConversationId, MessageId, Seq, UserId};
 use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::schema;
 
 /// A moment in milliseconds since the epoch; on the wire RFC 3339, UTC, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +28,22 @@ impl Serialize for Timestamp {
     }
 }
 
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .pattern(Some(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"))
+            .description(Some("A moment: RFC 3339, UTC, milliseconds."))
+            .examples(["2026-01-31T08:15:00.123Z"])
+            .into()
+    }
+}
+
+impl ToSchema for Timestamp {}
+
 /// Whether a person is there, as others see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// There.
@@ -51,30 +75,34 @@ impl Status {
 }
 
 /// A person, as others see them and, with the e-mail address, as they see themselves.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UserView {
     /// The account.
     pub id: UserId,
     /// The name that the account bears now.
+    #[schema(schema_with = schema::name)]
     pub name: String,
     /// Only for oneself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::email)]
     pub email: Option<String>,
     /// From live sessions.
     pub status: Status,
-    /// When the last session went; `None` before the first.
+    /// When the last session went; nothing before the first.
+    #[schema(required)]
     pub last_seen_at: Option<Timestamp>,
 }
 
 /// `data` of the calls that answer with one person.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OneUser {
     /// The person.
     pub user: UserView,
 }
 
-/// `data` of register, login and a change of password. No debugging shows it: it holds tokens.
-#[derive(Serialize)]
+/// `data` of register, login and a change of password.
+// No debugging shows it: it holds tokens.
+#[derive(Serialize, ToSchema)]
 pub struct SignedIn {
     /// The person.
     pub user: UserView,
@@ -84,21 +112,27 @@ pub struct SignedIn {
 }
 
 /// `data` of a refresh.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TokenPair {
     /// A JWT.
+    #[schema(example = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")]
     pub token: String,
     /// What is exchanged for the next pair, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "eyJhbGciOiJIUzI1NiJ9.eyJyZW5ld3MiOjF9.c2lnbmF0dXJl"
+    )]
     pub refresh_token: Option<String>,
 }
 
 /// A conversation.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct ConversationView {
     /// Which.
     pub id: ConversationId,
     /// Always `direct`.
+    #[schema(schema_with = schema::direct)]
     pub r#type: &'static str,
     /// Who opened it.
     pub created_by: UserId,
@@ -107,19 +141,22 @@ pub struct ConversationView {
     /// When something was last said in it, else when it was opened.
     pub updated_at: Timestamp,
     /// When something was last said in it.
+    #[schema(required)]
     pub last_message_at: Option<Timestamp>,
 }
 
 /// One of the two people of a conversation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ParticipantView {
     /// The account.
     pub id: UserId,
     /// Their name.
+    #[schema(schema_with = schema::name)]
     pub name: String,
     /// From live sessions.
     pub status: Status,
     /// When their last session went.
+    #[schema(required)]
     pub last_seen_at: Option<Timestamp>,
     /// How far they have read.
     pub last_read_seq: Seq,
@@ -127,31 +164,47 @@ pub struct ParticipantView {
     pub last_delivered_seq: Seq,
 }
 
+/// An example of both people.
+fn both() -> serde_json::Value {
+    let seen = "2026-01-31T08:15:00.123Z";
+    serde_json::json!([
+        {"id": 1, "name": "Ana", "status": "online", "last_seen_at": null,
+            "last_read_seq": 12, "last_delivered_seq": 12},
+        {"id": 2, "name": "Ben", "status": "offline", "last_seen_at": seen,
+            "last_read_seq": 9, "last_delivered_seq": 11},
+    ])
+}
+
 /// `data` of the calls that answer with one conversation, and of `conversation_created`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OneConversation {
     /// The conversation.
     pub conversation: ConversationView,
     /// Both people.
+    #[schema(min_items = 2, max_items = 2, example = both)]
     pub participants: Vec<ParticipantView>,
 }
 
 /// A line of the caller's conversation list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ListedConversation {
     /// The conversation.
     #[serde(flatten)]
     pub conversation: ConversationView,
     /// Both people.
+    #[schema(min_items = 2, max_items = 2, example = both)]
     pub participants: Vec<ParticipantView>,
     /// What was said last.
+    #[schema(required)]
     pub last_message: Option<MessageView<'static>>,
     /// How many messages of the other the caller has not read.
+    #[schema(minimum = 0, example = 3)]
     pub unread_count: i64,
 }
 
-/// A message. Borrows its texts where it is encoded at once.
-#[derive(Clone, Debug, Serialize)]
+/// A message.
+// It borrows its texts where it is encoded at once.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MessageView<'a> {
     /// Unique over all conversations.
     pub id: MessageId,
@@ -162,14 +215,19 @@ pub struct MessageView<'a> {
     /// Who said it.
     pub sender_id: UserId,
     /// Their name.
+    #[schema(schema_with = schema::name)]
     pub sender_name: Cow<'a, str>,
     /// What they said, exactly as sent.
+    #[schema(schema_with = schema::content)]
     pub content: Cow<'a, str>,
     /// Always `text`.
+    #[schema(schema_with = schema::text_kind)]
     pub r#type: &'static str,
     /// The sender's own key for it.
+    #[schema(schema_with = schema::client_message_id, required = true)]
     pub client_message_id: Option<Cow<'a, str>>,
     /// Whether the one who did not send it has read it.
+    #[schema(example = false)]
     pub is_read: bool,
     /// When the server numbered it.
     pub created_at: Timestamp,

@@ -44,6 +44,7 @@ mod corpus;
 mod crash;
 mod delivered;
 mod demo;
+mod description;
 mod descriptors;
 mod disk;
 mod disk_errors;

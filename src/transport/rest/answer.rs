@@ -10,7 +10,7 @@ use crate::quota::Exceeded;
 use crate::wire::reply::{Failure, encode, page, success};
 
 /// How much may be done at once, how much of it is left, and when all of it is there again.
-pub(super) const LIMIT_HEADERS: [&str; 3] = [
+pub(in crate::transport) const LIMIT_HEADERS: [&str; 3] = [
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
@@ -36,8 +36,9 @@ pub(super) fn paged(data: impl Serialize, pagination: impl Serialize) -> Respons
     json(StatusCode::OK, encode(&page(data, pagination)))
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+/// JSON that is encoded already.
+pub(in crate::transport) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -94,7 +95,7 @@ fn tell_limit(headers: &mut HeaderMap, exceeded: &Exceeded) {
 }
 
 /// The status that goes with a code (contract, "Conventions").
-fn status(error: &ChatError) -> StatusCode {
+pub(in crate::transport) fn status(error: &ChatError) -> StatusCode {
     match error {
         ChatError::Invalid(_) | ChatError::MalformedJson(_) | ChatError::UnknownEvent => {
             StatusCode::BAD_REQUEST

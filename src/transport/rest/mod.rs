@@ -5,6 +5,7 @@ pub(super) mod answer;
 mod accounts;
 pub(crate) mod body;
 mod conversations;
+pub(super) mod description;
 mod health;
 mod messages;
 mod page;
@@ -22,7 +23,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::services::ServeDir;
 
-use super::Gateway;
+use super::{Gateway, docs};
 use crate::error::ChatError;
 use answer::{Refusal, Refused};
 pub(super) use routes::{Call, Routes};
@@ -51,6 +52,7 @@ pub(super) fn routes() -> Routes {
         .post("/api/messages/conversation/{id}/typing", messages::typing)
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
+        .get("/api/openapi.json", docs::openapi)
 }
 
 /// What surrounds every route: whole bodies, origins, panics, and what answers when no route

@@ -21,7 +21,18 @@ use crate::error::ChatError;
 use connection::{Plain, PlainSocket};
 use frame::{Frame, Id};
 
-/// `GET /ws`
+/// Opens a plain WebSocket.
+///
+/// The token comes in `Authorization`, in the subprotocol list (`bearer, <JWT>`), or in the first frame. What
+/// is said on it stands in the description of the sockets.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "sockets",
+    responses((status = 101, description = "The connection is a WebSocket from here on.")),
+    security((), ("token" = [])),
+    extensions(("x-codes" = json!(["validation_failed", "unauthenticated", "forbidden", "rate_limited", "overloaded"]))),
+)]
 pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request) -> Response {
     match admit(&gateway, &mut request).await {
         Ok((upgrade, admitted, protocol)) => {

@@ -86,6 +86,7 @@ fn rows() -> Vec<Row> {
     vec![
         row(Anybody("200"), get(), "/health/live"),
         row(Anybody("200"), get(), "/health/ready"),
+        row(Anybody("200"), get(), "/api/openapi.json"),
         // Who asks is looked at when a WebSocket is asked for (`entry.rs`).
         row(Anybody(incomplete), get(), "/ws"),
         row(Anybody(taken), post(), "/api/auth/register")
