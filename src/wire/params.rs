@@ -33,7 +33,7 @@ pub struct ListParams {
     #[param(minimum = 1, maximum = 100, default = 50, example = 20)]
     pub limit: Option<i64>,
     /// The `next_cursor` of the page before.
-    #[param(pattern = "^[0-9]{1,18}-[0-9]{1,18}$", example = "1769847300123-7")]
+    #[param(pattern = "^([0-9]{1,18}-[0-9]{1,18})?$", example = "1769847300123-7")]
     pub cursor: Option<String>,
 }
 

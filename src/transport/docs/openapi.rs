@@ -47,6 +47,14 @@ fn complete_call(operation: &mut Value, document: &Value, refusals: &mut Map<Str
     {
         add_example(response, document);
     }
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        if parameter["in"] == "query" {
+            parameter["allowEmptyValue"] = true.into();
+        }
+    }
     may_be_left_out(&mut operation["requestBody"]);
     add_example(&mut operation["requestBody"], document);
     if operation["requestBody"].is_null() {
