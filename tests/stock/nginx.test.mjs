@@ -10,7 +10,9 @@ import { after, before, suite, test } from 'node:test';
 import WebSocket from 'ws';
 import { KINDS } from './client.mjs';
 import { Nginx } from './nginx.mjs';
+import { openBrowser } from './page.mjs';
 import { Person } from './person.mjs';
+import { Chapter } from './readme.mjs';
 import { Server } from './server.mjs';
 import { within } from './wait.mjs';
 
@@ -103,6 +105,68 @@ for (const [location, prefix] of Object.entries(BELOW)) {
     });
   });
 }
+
+suite('the built-in page', () => {
+  let plain; // a server without a web root, and nginx before it
+  let front;
+  let browser;
+  let chapter;
+  before(async () => {
+    chapter = await Chapter.read('.deploy/README.md', 'TLS, and a proxy in front');
+    const guarded = chapter.code('Accounts by your own backend alone', 'nginx').replace('192.0.2.10', '127.0.0.1');
+    plain = await Server.start();
+    front = await Nginx.before(plain, guarded);
+    browser = await openBrowser(plain.address.port);
+  });
+  after(async () => {
+    await browser?.close();
+    await front?.end();
+    await plain?.end();
+  });
+
+  for (const [location, prefix] of Object.entries(BELOW)) {
+    test(`chats at ${location}`, async (t) => {
+      const names = ['Ana', 'Ben'].map((name) => `${name}${prefix.length}`);
+      const pages = [];
+      for (const name of names) {
+        const context = await browser.newContext({ ignoreHTTPSErrors: true });
+        t.after(() => context.close());
+        const page = await context.newPage();
+        page.setDefaultTimeout(10_000);
+        await page.goto(`${front.url}${location}`);
+        await page.getByRole('button', { name: 'I am new here' }).click();
+        for (const [label, value] of [['Name', name], ['E-mail', `${name}@example.org`], ['Password', 'correct horse']]) {
+          await page.getByLabel(label).fill(value);
+        }
+        await page.getByRole('button', { name: 'Create account' }).click();
+        await page.getByRole('button', { name: `You: ${name}` }).waitFor();
+        pages.push(page);
+      }
+      const [anas, bens] = pages;
+      await anas.getByRole('link', { name: 'People' }).click();
+      await anas.getByRole('list', { name: 'People' }).getByRole('button').filter({ hasText: names[1] }).click();
+      await anas.locator('.composer textarea').fill('through a proxy');
+      await anas.locator('.composer textarea').press('Enter');
+      await bens.getByRole('list', { name: 'Conversations' }).getByRole('link').filter({ hasText: names[0] }).click();
+      await bens.locator('.row').filter({ hasText: 'through a proxy' }).waitFor();
+      await anas.locator('.row[data-state="read"]').filter({ hasText: 'through a proxy' }).waitFor();
+      await bens.reload();
+      await bens.locator('.row').filter({ hasText: 'through a proxy' }).waitFor();
+    });
+  }
+
+  test('accounts may be made by one address alone', async () => {
+    const ask = (from, path) => front.ask('POST', path, { from, body: '{}', headers: { 'Content-Type': 'application/json' } });
+    for (const prefix of Object.values(BELOW)) {
+      for (const path of ['/api/auth/register', '/nowhere/../api//auth/register', '/api/auth/%72egister']) {
+        assert.equal((await ask('127.0.0.2', prefix + path)).status, 403, prefix + path);
+      }
+      // The server refuses what is no account.
+      assert.equal((await ask('127.0.0.1', `${prefix}/api/auth/register`)).status, 400);
+      assert.equal((await ask('127.0.0.2', `${prefix}/api/auth/login`)).status, 400, 'to sign in is another matter');
+    }
+  });
+});
 
 test('quotas count the address that nginx sees, whatever is said of it', async () => {
   let refused = 0;
