@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::actors::session::SessionMsg;
+use crate::wire::event::Event;
 
 /// A client of a session that can be taken up again.
 pub(super) struct Client {
@@ -116,6 +117,11 @@ impl Client {
             }
         });
         let event = event.await;
+        self.note(&event)
+    }
+
+    /// Has an event: its name and its data.
+    fn note(&mut self, event: &Event) -> (String, Value) {
         self.offset = Some(event.number());
         let mut frame: Value = serde_json::from_slice(event.frame()).expect("JSON");
         let name = frame["event"].as_str().expect("a name").to_owned();
@@ -161,18 +167,41 @@ impl Client {
 
     /// Joins, and hears everything up to that.
     pub(super) async fn join(&mut self, lab: &Lab) {
-        let joining = lab.chat.join(&self.session, lab.id, None);
+        self.join_at(lab, lab.id).await;
+        while self.hear().await.0 != "joined_conversation" {}
+    }
+
+    /// Joins: the events that came before the answer.
+    pub(super) async fn join_at(&mut self, lab: &Lab, id: ConversationId) -> Vec<(String, Value)> {
+        let join =
+            async |session: &Session| drop(lab.chat.join(session, id, None).await.expect("joined"));
+        self.hearing(join).await
+    }
+
+    /// Leaves: the events that came before the answer.
+    pub(super) async fn leave_at(&mut self, lab: &Lab, id: ConversationId) -> Vec<(String, Value)> {
+        let leave = async |session: &Session| lab.chat.leave(session, id).await.expect("left");
+        self.hearing(leave).await
+    }
+
+    /// Asks what is answered in the order of events: those that came before the answer.
+    async fn hearing(&mut self, ask: impl AsyncFnOnce(&Session)) -> Vec<(String, Value)> {
+        let session = &self.session;
+        let (mut events, mut written) = (Vec::new(), 0);
         let hearing = async {
             loop {
-                if let Some(let_go) = self.session.outbox().take(usize::MAX).answer {
-                    return let_go(0);
+                let taken = session.outbox().take(usize::MAX);
+                written = taken.up_to;
+                events.extend(taken.events);
+                if let Some(let_go) = taken.answer {
+                    return let_go(written);
                 }
-                self.session.outbox().changed().await;
+                session.outbox().changed().await;
             }
         };
-        let (joined, ()) = soon(async { tokio::join!(joining, hearing) }).await;
-        joined.expect("joined");
-        while self.hear().await.0 != "joined_conversation" {}
+        soon(async { tokio::join!(ask(session), hearing) }).await;
+        self.written = written;
+        events.iter().map(|event| self.note(event)).collect()
     }
 
     pub(super) fn prove(&self) {

@@ -3,6 +3,8 @@
 mod admission;
 mod client;
 mod failures;
+mod machine;
+mod model;
 mod recovery;
 
 use std::sync::Arc;
