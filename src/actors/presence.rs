@@ -312,7 +312,7 @@ impl Presence {
             status,
             last_seen_at,
         };
-        let event = Arc::new(Event::new("user_status_changed", &payload));
+        let event = Arc::new(Event::new(&payload));
         for peer in peers {
             for session in self.directory.sessions(peer) {
                 let notice = Notice {

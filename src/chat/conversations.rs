@@ -57,7 +57,7 @@ impl Chat {
         }
         let view = self.describe(&conversation).await?;
         if created {
-            let event = Arc::new(Event::new("conversation_created", &view));
+            let event = Arc::new(Event::new(&view));
             for user in pair.both() {
                 for session in neighbours.directory.sessions(user) {
                     let event = Arc::clone(&event);

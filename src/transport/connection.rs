@@ -185,6 +185,19 @@ impl Why {
     pub const TOO_LATE: Self = Self(4408, "no token in time");
     /// The person has too many sockets.
     pub const TOO_MANY: Self = Self(4429, "too many sockets");
+
+    /// All of these: for what describes them.
+    pub const ALL: [Self; 9] = [
+        Self::PROTOCOL,
+        Self::NO_BINARY,
+        Self::NOT_UTF8,
+        Self::TOO_BIG,
+        Self::RESTART,
+        Self::TRY_AGAIN,
+        Self::UNAUTHENTICATED,
+        Self::TOO_LATE,
+        Self::TOO_MANY,
+    ];
 }
 
 /// A connection.

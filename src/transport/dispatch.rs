@@ -58,7 +58,7 @@ async fn carry_out(chat: Chat, session: Arc<Session>, command: Command) -> Begun
         } => chat.join(&session, conversation, after).await.map(encode),
         Command::Leave(conversation_id) => {
             let left = chat.leave(&session, conversation_id).await;
-            left.map(|()| encode(event::Conversation { conversation_id }))
+            left.map(|()| encode(event::LeftConversation { conversation_id }))
         }
         Command::SetTyping(conversation, typing) => {
             let set = chat.type_in(&session, conversation, typing).await;

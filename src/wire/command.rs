@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use entities::ids::{ConversationId, Seq, UserId};
 
+use super::body::{ConversationData, JoinData, ReadData, SendData, StatusBody};
 use super::check::Fields;
+use super::event::LeftConversation;
 use super::json::{self, Keep, Names, Value};
-use super::view::Status;
+use super::reply::{JoinedForm, ReadMark, StatusSet, Typing};
+use super::schema::Form;
+use super::view::{MessageView, Status};
 use crate::error::ChatError;
 
 /// The longest content of a message, in characters without the white space at both ends.
@@ -95,24 +99,89 @@ const SOCKET: Spelling = Spelling {
 /// Reads the payload of one event.
 type Read = fn(Value<'_>) -> Result<Command, ChatError>;
 
-/// Every event of a client, and what it asks for.
-const EVENTS: [(&str, Read); 7] = [
-    ("send_message", |data| {
-        send(data, SOCKET).map(|(id, draft)| Command::Send(id, draft))
-    }),
-    ("mark_read", mark_read),
-    ("typing_start", |data| typing(data, true)),
-    ("typing_stop", |data| typing(data, false)),
-    ("join_conversation", join),
-    ("leave_conversation", |data| {
-        conversation(data).map(Command::Leave)
-    }),
-    ("status_update", |data| chosen(data).map(Command::SetStatus)),
+/// An event of a client: how it is read, and what describes it.
+#[derive(Debug)]
+pub struct Asked {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it asks for.
+    pub words: &'static str,
+    /// Its payload.
+    pub data: fn() -> Form,
+    /// `data` of its acknowledgement.
+    pub answer: fn() -> Form,
+    /// The codes of refusals that not every event has.
+    pub codes: &'static [&'static str],
+    read: Read,
+}
+
+const STRANGERS: &[&str] = &["not_found", "not_a_participant"];
+
+/// Every event that a client may send, once it is known who it is.
+pub const EVENTS: [Asked; 7] = [
+    Asked {
+        name: "send_message",
+        words: "Sends a message. It is acknowledged when it is on disk.",
+        data: Form::of::<SendData>,
+        answer: Form::of::<MessageView<'_>>,
+        codes: &["not_found", "not_a_participant", "conflict", "forbidden"],
+        read: |data| send(data, SOCKET).map(|(id, draft)| Command::Send(id, draft)),
+    },
+    Asked {
+        name: "mark_read",
+        words: "Says how far one has read; everything so far without a position. Never moves back.",
+        data: Form::of::<ReadData>,
+        answer: Form::of::<ReadMark>,
+        codes: STRANGERS,
+        read: mark_read,
+    },
+    Asked {
+        name: "typing_start",
+        words: "Says that one types: for 6 s, if it is not said again or taken back.",
+        data: Form::of::<ConversationData>,
+        answer: Form::of::<Typing>,
+        codes: STRANGERS,
+        read: |data| typing(data, true),
+    },
+    Asked {
+        name: "typing_stop",
+        words: "Says that one types no more.",
+        data: Form::of::<ConversationData>,
+        answer: Form::of::<Typing>,
+        codes: STRANGERS,
+        read: |data| typing(data, false),
+    },
+    Asked {
+        name: "join_conversation",
+        words: "Joins a conversation: from then on this session hears `new_message` and `user_typing` of \
+                those alone that it has joined. With a position the acknowledgement tells what came after it, \
+                with no gap to what is told live.",
+        data: Form::of::<JoinData>,
+        answer: Form::of::<JoinedForm>,
+        codes: STRANGERS,
+        read: join,
+    },
+    Asked {
+        name: "leave_conversation",
+        words: "Leaves a conversation. That ends one's typing there.",
+        data: Form::of::<ConversationData>,
+        answer: Form::of::<LeftConversation>,
+        codes: STRANGERS,
+        read: |data| conversation(data).map(Command::Leave),
+    },
+    Asked {
+        name: "status_update",
+        words: "Chooses what one is seen as.",
+        data: Form::of::<StatusBody>,
+        answer: Form::of::<StatusSet>,
+        codes: &[],
+        read: |data| chosen(data).map(Command::SetStatus),
+    },
 ];
 
 /// The names of every event that a client may send, once it is known who it is.
 pub fn events() -> impl Iterator<Item = &'static str> {
-    EVENTS.into_iter().map(|(name, _)| name)
+    EVENTS.into_iter().map(|event| event.name)
 }
 
 impl Command {
@@ -122,9 +191,8 @@ impl Command {
     /// [`ChatError::UnknownEvent`] for a name that the contract does not know,
     /// [`ChatError::Invalid`] for a payload that breaks its rules.
     pub fn from_event(event: &str, data: Value<'_>) -> Result<Self, ChatError> {
-        let found = EVENTS.iter().find(|(name, _)| *name == event);
-        let (_, read) = found.ok_or(ChatError::UnknownEvent)?;
-        read(data)
+        let found = EVENTS.iter().find(|asked| asked.name == event);
+        (found.ok_or(ChatError::UnknownEvent)?.read)(data)
     }
 }
 

@@ -1,5 +1,10 @@
 //! Everything that the server says by itself, each event encoded once for all who hear it.
 
+#![expect(
+    single_use_lifetimes,
+    reason = "a derived schema names a lifetime once more"
+)]
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,8 +12,10 @@ use bytes::Bytes;
 use entities::ids::{ConversationId, Seq, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use super::view::{Status, Timestamp};
+use super::schema::{self, Form};
+use super::view::{MessageView, OneConversation, Status, Timestamp};
 
 /// An event, encoded. Cheap to share: every session that hears it writes the same bytes.
 #[derive(Debug)]
@@ -20,13 +27,14 @@ pub struct Event {
 }
 
 impl Event {
-    /// Encodes the event `name` with the payload `data` as a frame of the plain WebSocket,
+    /// Encodes the event that `data` is the payload of as a frame of the plain WebSocket,
     /// `{"event": name, "data": data}`, and gives it the next number of this process.
     ///
     /// # Panics
     /// Never for the payloads of this module: they have string keys and no fallible parts.
-    pub fn new(name: &'static str, data: &impl Serialize) -> Self {
+    pub fn new<T: Told>(data: &T) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let name = T::NAME;
         let frame = serde_json::to_vec(&Frame { event: name, data });
         Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
@@ -66,6 +74,66 @@ impl Event {
     }
 }
 
+/// The payload of an event. Only what stands in the list below is one, so that each is described.
+pub trait Told: Serialize + ToSchema {
+    /// What the event is called.
+    const NAME: &'static str;
+}
+
+/// An event of the server, for what describes it.
+#[derive(Debug)]
+pub struct About {
+    /// What it is called.
+    pub name: &'static str,
+    /// When it is told, and to whom.
+    pub words: &'static str,
+    /// Its payload.
+    pub data: Form,
+}
+
+macro_rules! told {
+    ($($payload:ty = $name:literal, $words:literal;)+) => {
+        $(impl Told for $payload {
+            const NAME: &'static str = $name;
+        })+
+
+        /// Every event that the server tells.
+        #[must_use]
+        pub fn told() -> Vec<About> {
+            vec![$(About {
+                name: $name,
+                words: $words,
+                data: Form::of::<$payload>(),
+            }),+]
+        }
+    };
+}
+
+told! {
+    NewMessage<'_> = "new_message",
+        "A message is on disk. Told to both people, the sender's own sessions included; a session that has \
+         joined conversations hears it of those alone.";
+    UserTyping<'_> = "user_typing",
+        "The other person types, or does not any more. Told on a change only, by the same rule.";
+    MessagesRead = "messages_read",
+        "The other person has read up to here. Told when that passes a message of the one who is told.";
+    MessagesDelivered = "messages_delivered",
+        "A device of the other person has proven to have received everything up to here. Told by the same rule.";
+    OneConversation = "conversation_created",
+        "A conversation was opened. Told to both people.";
+    ConversationUpdated<'_> = "conversation_updated",
+        "Something is new in a conversation: told to a session that does not get the `new_message` itself, and to \
+         a reader's own sessions when their count of unread messages moves.";
+    UserStatusChanged = "user_status_changed",
+        "Somebody is there, busy, or gone. Told to whoever shares a conversation with them.";
+    JoinedConversation = "joined_conversation",
+        "This session has joined a conversation. Told to itself alone.";
+    LeftConversation = "left_conversation",
+        "This session has left a conversation. Told to itself alone.";
+    ErrorEvent<'_> = "error",
+        "Something that asked for no answer was refused, or a frame could not be read. The connection stays.";
+}
+
 #[derive(Serialize)]
 struct Frame<'a, T> {
     event: &'static str,
@@ -73,27 +141,30 @@ struct Frame<'a, T> {
 }
 
 /// `new_message`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct NewMessage<'a> {
     /// The message, encoded already: the sender's answer is the same bytes.
+    #[schema(value_type = MessageView<'_>)]
     pub message: &'a RawValue,
     /// Where.
     pub conversation_id: ConversationId,
 }
 
 /// `conversation_updated`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConversationUpdated<'a> {
     /// Where.
     pub conversation_id: ConversationId,
     /// What was said last.
+    #[schema(required, value_type = Option<MessageView<'_>>)]
     pub last_message: Option<&'a RawValue>,
     /// How many messages of the other the person has not read.
+    #[schema(minimum = 0, example = 3)]
     pub unread_count: i64,
 }
 
 /// `messages_read`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MessagesRead {
     /// Where.
     pub conversation_id: ConversationId,
@@ -106,7 +177,7 @@ pub struct MessagesRead {
 }
 
 /// `messages_delivered`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MessagesDelivered {
     /// Where.
     pub conversation_id: ConversationId,
@@ -117,7 +188,7 @@ pub struct MessagesDelivered {
 }
 
 /// `user_typing`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserTyping<'a> {
     /// Where.
     #[serde(rename = "conversationId")]
@@ -126,20 +197,22 @@ pub struct UserTyping<'a> {
     pub user: TypingUser<'a>,
     /// Whether they type now.
     #[serde(rename = "isTyping")]
+    #[schema(example = true)]
     pub is_typing: bool,
 }
 
 /// The person of a [`UserTyping`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TypingUser<'a> {
     /// Their account.
     pub id: UserId,
     /// Their name.
+    #[schema(schema_with = schema::name)]
     pub name: &'a str,
 }
 
 /// `user_status_changed`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserStatusChanged {
     /// Who.
     #[serde(rename = "userId")]
@@ -147,25 +220,37 @@ pub struct UserStatusChanged {
     /// What they are now, as others see it.
     pub status: Status,
     /// When their last session went.
+    #[schema(required)]
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// `joined_conversation`, `left_conversation`, and the acknowledgement of leaving
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Conversation {
+/// `joined_conversation`
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct JoinedConversation {
+    /// Which.
+    #[serde(rename = "conversationId")]
+    pub conversation_id: ConversationId,
+}
+
+/// `left_conversation`, and the acknowledgement of leaving
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct LeftConversation {
     /// Which.
     #[serde(rename = "conversationId")]
     pub conversation_id: ConversationId,
 }
 
 /// `error`: a refusal of something that asked for no answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorEvent<'a> {
     /// The contract's code.
+    #[schema(schema_with = schema::code)]
     pub code: &'static str,
     /// One sentence for a person.
+    #[schema(min_length = 1, example = "There is no such conversation.")]
     pub message: String,
     /// The event that was refused, if it had a name.
+    #[schema(required, example = "mark_read")]
     pub event: Option<&'a str>,
 }
 
@@ -175,17 +260,14 @@ mod tests {
 
     #[test]
     fn an_event_is_a_frame_with_its_name_and_payload() {
-        let event = Event::new(
-            "user_typing",
-            &UserTyping {
-                conversation_id: ConversationId(1),
-                user: TypingUser {
-                    id: UserId(2),
-                    name: "Ana \"A\"",
-                },
-                is_typing: true,
+        let event = Event::new(&UserTyping {
+            conversation_id: ConversationId(1),
+            user: TypingUser {
+                id: UserId(2),
+                name: "Ana \"A\"",
             },
-        );
+            is_typing: true,
+        });
         assert_eq!(
             event.frame(),
             r#"{"event":"user_typing","data":{"conversationId":1,"user":{"id":2,"name":"Ana \"A\""},"isTyping":true}}"#
@@ -195,7 +277,7 @@ mod tests {
     #[test]
     fn a_socketio_message_has_the_name_the_same_payload_and_the_number_as_text() {
         let (conversation_id, last_message) = (ConversationId(7), None);
-        let joined = Event::new("joined_conversation", &Conversation { conversation_id });
+        let joined = Event::new(&JoinedConversation { conversation_id });
         let number = joined.number();
         let expected = format!(r#"42["joined_conversation",{{"conversationId":7}},"{number}"]"#);
         assert_eq!(joined.socketio(), expected.as_bytes());
@@ -214,10 +296,7 @@ mod tests {
             message: "\"],[\" ends nothing".to_owned(),
             event: Some("__proto__"),
         };
-        let events = [
-            Event::new("conversation_updated", &updated),
-            Event::new("error", &refused),
-        ];
+        let events = [Event::new(&updated), Event::new(&refused)];
         for event in events {
             let frame: serde_json::Value = serde_json::from_slice(event.frame()).expect("JSON");
             let text = event
@@ -235,11 +314,11 @@ mod tests {
 
     #[test]
     fn events_are_numbered_upwards() {
-        let payload = Conversation {
+        let payload = JoinedConversation {
             conversation_id: ConversationId(1),
         };
-        let first = Event::new("joined_conversation", &payload);
-        let second = Event::new("left_conversation", &payload);
+        let first = Event::new(&payload);
+        let second = Event::new(&payload);
         assert!(second.number() > first.number());
     }
 }

@@ -189,8 +189,8 @@ pub struct StatusSet {
     pub status: super::view::Status,
 }
 
-/// The acknowledgement of a join.
-#[derive(Debug, Serialize, ToSchema)]
+/// The acknowledgement of a join; [`JoinedForm`] is its schema.
+#[derive(Debug, Serialize)]
 pub struct Joined {
     /// Where.
     #[serde(rename = "conversationId")]
@@ -202,13 +202,30 @@ pub struct Joined {
     pub missed: Option<Missed>,
 }
 
+/// The acknowledgement of a join. With `afterSeq` it has `messages` and `has_more` too.
+// Derived for `Joined` itself it would say that these are always there.
+#[derive(Debug, ToSchema)]
+#[schema(as = Joined)]
+pub struct JoinedForm {
+    /// Where.
+    #[schema(rename = "conversationId")]
+    pub conversation_id: ConversationId,
+    /// The last position; everything after it arrives live.
+    pub head_seq: Seq,
+    /// What came after `afterSeq`, oldest first, at most 100.
+    #[schema(nullable = false, max_items = 100)]
+    pub messages: Option<Vec<MessageView<'static>>>,
+    /// Whether more follow before `head_seq`.
+    #[schema(nullable = false, example = false)]
+    pub has_more: Option<bool>,
+}
+
 /// What a joining session had missed.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Missed {
     /// Oldest first.
     pub messages: Vec<MessageView<'static>>,
     /// Whether more follow before `head_seq`.
-    #[schema(example = false)]
     pub has_more: bool,
 }
 

@@ -1,6 +1,8 @@
 //! What the leaves of bodies, answers and events are, as schemas: with the limits that
 //! [`super::account`], [`super::command`] and [`super::check`] hold them to.
 
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa::openapi::Object;
 use utoipa::openapi::schema::{
     AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
@@ -9,6 +11,34 @@ use utoipa::openapi::schema::{
 use super::account::{EMAIL_BYTES_MAX, NAME_CHARACTERS_MAX, PASSWORD_BYTES};
 use super::command::{CLIENT_MESSAGE_ID_MAX, CONTENT_CHARACTERS_MAX};
 use crate::error::ChatError;
+
+/// The schema of a type, with every other that it names.
+#[derive(Debug)]
+pub struct Form {
+    /// What it is called.
+    pub name: String,
+    /// Itself and the others, by their names.
+    pub schemas: Vec<(String, Value)>,
+}
+
+impl Form {
+    /// That of `T`.
+    ///
+    /// # Panics
+    /// Never: schemas have string keys and no fallible parts.
+    #[must_use]
+    pub fn of<T: ToSchema>() -> Self {
+        let name = T::name().into_owned();
+        let mut schemas = vec![(name.clone(), T::schema())];
+        T::schemas(&mut schemas);
+        let encode = |schema| serde_json::to_value(schema).expect("schemas can be encoded");
+        let schemas = schemas.into_iter();
+        Self {
+            name,
+            schemas: schemas.map(|(name, one)| (name, encode(one))).collect(),
+        }
+    }
+}
 
 /// White space, as `str::trim` takes it away: Unicode's `White_Space`. Spelled out, because `\s`
 /// is something else in every language.
@@ -51,7 +81,7 @@ pub fn text_kind() -> Object {
 
 /// `text`, which may be left out.
 pub fn optional_text_kind() -> Object {
-    let values = [serde_json::Value::from("text"), serde_json::Value::Null];
+    let values = [Value::from("text"), Value::Null];
     ObjectBuilder::new()
         .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
         .enum_values(Some(values))
@@ -116,7 +146,10 @@ pub fn email() -> Object {
 
 /// The e-mail address of somebody who signs in: any text, because one that is none has no account.
 pub fn any_email() -> Object {
-    string().examples([EMAIL]).build()
+    string()
+        .description(Some("In any letter case."))
+        .examples([EMAIL])
+        .build()
 }
 
 /// A password that is chosen. Its limits count bytes, which a schema cannot, so there are two: what

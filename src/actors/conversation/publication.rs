@@ -41,7 +41,7 @@ impl Published {
             conversation_id: message.conversation,
         };
         Self {
-            event: Arc::new(Event::new("new_message", &payload)),
+            event: Arc::new(Event::new(&payload)),
             sender: message.sender,
             seq: message.seq,
         }
@@ -92,7 +92,7 @@ pub(crate) fn updated(
         last_message,
         unread_count,
     };
-    Event::new("conversation_updated", &payload)
+    Event::new(&payload)
 }
 
 /// How `message` is shown.

@@ -364,7 +364,7 @@ impl Room {
             },
             is_typing,
         };
-        let event = Arc::new(Event::new("user_typing", &payload));
+        let event = Arc::new(Event::new(&payload));
         self.tell_sessions(1 - side, || SessionMsg::Typing {
             typist: typist.clone(),
             is_typing,

@@ -333,7 +333,7 @@ impl Room {
                     last_read_seq,
                     read_at,
                 };
-                let event = Arc::new(Event::new("messages_read", &payload));
+                let event = Arc::new(Event::new(&payload));
                 self.notify(1 - side, &event, MergeKey::Read(self.id, user_id));
             }
             if let Some(last_delivered_seq) = moved.newly_delivered() {
@@ -342,7 +342,7 @@ impl Room {
                     user_id,
                     last_delivered_seq,
                 };
-                let event = Arc::new(Event::new("messages_delivered", &payload));
+                let event = Arc::new(Event::new(&payload));
                 self.notify(1 - side, &event, MergeKey::Delivered(self.id, user_id));
             }
         }

@@ -299,20 +299,20 @@ impl State {
                 self.unproven.answered(number, conversation_id, seq);
             }
         }
-        let payload = event::Conversation { conversation_id };
-        self.push(Arc::new(Event::new("joined_conversation", &payload)), None);
+        let payload = event::JoinedConversation { conversation_id };
+        self.push(Arc::new(Event::new(&payload)), None);
     }
 
     fn leave(&mut self, conversation_id: ConversationId, attachment: u64, ask: Ask<()>) {
         let hidden = self.subscriptions.leave(conversation_id);
         self.hide(hidden);
-        let payload = event::Conversation { conversation_id };
+        let payload = event::LeftConversation { conversation_id };
         self.typed_in.remove(&conversation_id);
         if self.socket.is(attachment) {
             let reply = ask.leave();
             self.place(Box::new(move |_| answer(reply, Ok(()))), false);
         }
-        self.push(Arc::new(Event::new("left_conversation", &payload)), None);
+        self.push(Arc::new(Event::new(&payload)), None);
     }
 
     /// Gives an answer its place among the events; its number there.
@@ -340,7 +340,7 @@ impl State {
                 is_typing: false,
             };
             let key = Some(MergeKey::Typing(conversation, user));
-            self.push(Arc::new(Event::new("user_typing", &payload)), key);
+            self.push(Arc::new(Event::new(&payload)), key);
         }
     }
 

@@ -201,8 +201,8 @@ mod tests {
 
     fn event() -> Arc<Event> {
         let conversation_id = ConversationId(1);
-        let payload = event::Conversation { conversation_id };
-        Arc::new(Event::new("joined_conversation", &payload))
+        let payload = event::JoinedConversation { conversation_id };
+        Arc::new(Event::new(&payload))
     }
 
     #[tokio::test]

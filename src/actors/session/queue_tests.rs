@@ -8,10 +8,7 @@ use crate::wire::event;
 
 fn event(n: i64) -> Arc<Event> {
     let conversation_id = ConversationId(n);
-    Arc::new(Event::new(
-        "joined_conversation",
-        &event::Conversation { conversation_id },
-    ))
+    Arc::new(Event::new(&event::JoinedConversation { conversation_id }))
 }
 
 fn numbers(taken: &Taken) -> Vec<i64> {

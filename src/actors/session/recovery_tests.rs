@@ -9,10 +9,10 @@ use super::*;
 use crate::wire::event;
 
 fn event() -> Arc<Event> {
-    let payload = event::Conversation {
+    let payload = event::JoinedConversation {
         conversation_id: ConversationId(1),
     };
-    Arc::new(Event::new("joined_conversation", &payload))
+    Arc::new(Event::new(&payload))
 }
 
 fn push(queue: &mut Queue, key: Option<MergeKey>) -> u64 {

@@ -23,7 +23,10 @@ pub(super) fn of(schema: &Value, document: &Value) -> Value {
     }
     match kind(schema) {
         "object" => object(schema, document),
-        "array" => json!([of(&schema["items"], document)]),
+        "array" => match schema["items"].as_array() {
+            Some(places) => places.iter().map(|place| of(place, document)).collect(),
+            None => json!([of(&schema["items"], document)]),
+        },
         "integer" => schema["minimum"].as_i64().unwrap_or(1).into(),
         "boolean" => true.into(),
         "string" => "text".into(),

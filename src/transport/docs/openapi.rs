@@ -304,8 +304,8 @@ mod tests {
                     response["description"].is_string(),
                     "{call}: {status}: {response}"
                 );
-                let is_json = !response["content"]["application/json"].is_null();
-                assert!(status == "101" || is_json, "{call}: {status}");
+                let has_body = response["content"].is_object();
+                assert!(status == "101" || has_body, "{call}: {status}");
             }
             let body = &operation["requestBody"];
             let example = body.pointer("/content/application~1json/example");

@@ -5,6 +5,11 @@
 //! one after the other with U+001E between them, and binary data is `b` and base64. (The protocol
 //! takes it for granted that no text has a U+001E in it; JSON has none.)
 
+#![expect(
+    single_use_lifetimes,
+    reason = "a derived schema names a lifetime once more"
+)]
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,6 +17,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::transport::connection::Frame;
 
@@ -122,13 +128,24 @@ pub fn encode_payload(frames: &[Frame]) -> Vec<u8> {
 }
 
 /// What an open packet tells, in the order in which the reference server writes it.
-#[derive(Serialize)]
+/// What the packet says that opens a connection.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Handshake<'a> {
+pub(crate) struct Handshake<'a> {
+    /// The connection's name, for the polls and the upgrade.
+    #[schema(example = "hZ3kq0P7xWc5bVt1YrMd")]
     sid: &'a str,
+    /// The transports that it may go on with.
+    #[schema(example = json!(["websocket"]))]
     upgrades: &'a [&'a str],
+    /// How often it is pinged at least, in milliseconds.
+    #[schema(example = 25_000)]
     ping_interval: u64,
+    /// How long a pong may take, in milliseconds.
+    #[schema(example = 20_000)]
     ping_timeout: u64,
+    /// The bytes that a payload may have.
+    #[schema(example = 65_536)]
     max_payload: usize,
 }
 

@@ -51,6 +51,9 @@ use crate::wire::reply::Failure;
         health::live,
         health::ready,
         docs::openapi,
+        docs::asyncapi,
+        docs::page,
+        docs::style,
     ),
     components(schemas(Failure<'static>)),
 )]

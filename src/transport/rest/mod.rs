@@ -53,6 +53,9 @@ pub(super) fn routes() -> Routes {
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
         .get("/api/openapi.json", docs::openapi)
+        .get("/api/asyncapi.json", docs::asyncapi)
+        .get("/docs", docs::page)
+        .get("/docs/style.css", docs::style)
 }
 
 /// What surrounds every route: whole bodies, origins, panics, and what answers when no route

@@ -19,7 +19,7 @@ use crate::transport::dispatch::Answer;
 use crate::transport::engineio::Service;
 use crate::transport::exchange::{Dialect, Exchange};
 use crate::wire::command::{self, Command};
-use crate::wire::event::{self, ErrorEvent};
+use crate::wire::event::{self, ErrorEvent, Told as _};
 use crate::wire::json::{self, Keep, Names, Value};
 use crate::wire::reply::{self, Failure};
 
@@ -264,7 +264,7 @@ impl Dialect for SocketIo {
                     event: Some(&target.event),
                 };
                 // It has no number: it is an answer, and is not repeated to who comes back.
-                let event = array(&("error", payload));
+                let event = array(&(ErrorEvent::NAME, payload));
                 Some(packet::event(packet::MAIN, 0, None, &event))
             }
         }

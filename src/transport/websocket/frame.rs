@@ -90,7 +90,7 @@ pub(crate) fn refusal(id: Option<&Id>, event: Option<&str>, refusal: &ChatError)
                 message: refusal.to_string(),
                 event,
             };
-            Event::new("error", &payload).frame().clone()
+            Event::new(&payload).frame().clone()
         }
     }
 }

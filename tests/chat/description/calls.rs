@@ -8,112 +8,12 @@ use std::time::Duration;
 use duologue::quota::Rate;
 use serde_json::{Value, json};
 
-use super::document::{Document, Operation};
-use crate::harness::answer::{Answer, number};
-use crate::harness::door::{Carried, Door, PASSWORD};
+use super::inquiry::Inquiry;
+use crate::harness::answer::number;
+use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::person::Person;
 use crate::harness::server::TestServer;
 use crate::harness::token::{claims, mint};
-
-const DESCRIPTION: &str = "/api/openapi.json";
-
-/// Asks, and compares the answer with what is said of it.
-struct Inquiry {
-    document: Document,
-    door: Arc<Door>,
-}
-
-impl Inquiry {
-    async fn about(door: &Arc<Door>) -> Self {
-        let document = Document::at(door, DESCRIPTION).await;
-        let door = Arc::clone(door);
-        Self { document, door }
-    }
-
-    /// One call, with `{id}` and what follows the `?`.
-    async fn ask(
-        &mut self,
-        operation: &Operation,
-        (id, query): (&str, &str),
-        token: Option<&str>,
-        carried: Carried<'_>,
-    ) -> Answer {
-        let path = operation.path.replace("{id}", id) + query;
-        let carried = Carried { token, ..carried };
-        let answer = self
-            .door
-            .call(operation.method.clone(), &path, carried)
-            .await;
-        self.document.check(operation, &answer);
-        answer
-    }
-
-    /// The same by its name, `GET /api/users/{id}`, with JSON or nothing.
-    async fn make(
-        &mut self,
-        name: &str,
-        at: (impl ToString, &str),
-        token: Option<&str>,
-        body: Value,
-    ) -> Answer {
-        let operations = self.document.operations();
-        let found = operations.iter().find(|one| one.name() == name);
-        let operation = found.unwrap_or_else(|| panic!("{name} is not described"));
-        let carried = match body {
-            Value::Null => Carried::default(),
-            body => Carried::json(&body),
-        };
-        let (id, query) = at;
-        self.ask(operation, (&id.to_string(), query), token, carried)
-            .await
-    }
-
-    /// What is wrong in the same way for many calls.
-    async fn make_mistakes(&mut self, by: &Person) {
-        for operation in self.document.operations() {
-            let one = ("1", "");
-            let (token, example) = (Some(&*by.token), operation.body().cloned());
-            if operation.described["security"] == json!([{"token": []}]) {
-                let refused = self.ask(&operation, one, None, Carried::default()).await;
-                assert_eq!(refused.status, 401, "{refused:?}");
-            }
-            if example.is_some() {
-                for (kind, body) in [("application/json", "{"), ("text/plain", "x")] {
-                    self.ask(&operation, one, token, Carried::raw(kind, body))
-                        .await;
-                }
-            }
-            let large = Carried::raw("application/json", "x".repeat(70_000));
-            self.ask(&operation, one, token, large).await;
-            let parameters = operation.described["parameters"].as_array();
-            for parameter in parameters.into_iter().flatten() {
-                if parameter["in"] == "path" {
-                    for id in ["x", "4711"] {
-                        let carried = example.as_ref().map(Carried::json).unwrap_or_default();
-                        self.ask(&operation, (id, ""), token, carried).await;
-                    }
-                } else {
-                    let query = format!("?{}=%00", parameter["name"].as_str().expect("a name"));
-                    self.ask(&operation, ("1", &query), token, Carried::default())
-                        .await;
-                }
-            }
-        }
-    }
-
-    /// Asks for each call that may be answered with `status`, except these, and gets that.
-    async fn is_always(&mut self, status: u16, token: &str, except: &[&str]) {
-        for operation in self.document.operations() {
-            let may = operation.may(&status.to_string());
-            if may && !except.contains(&&*operation.name()) {
-                let carried = operation.body().map(Carried::json).unwrap_or_default();
-                let token = Some(token);
-                let answer = self.ask(&operation, ("1", ""), token, carried).await;
-                assert_eq!(answer.status, status, "{answer:?}");
-            }
-        }
-    }
-}
 
 /// Everything about accounts, by people of its own.
 async fn manage_accounts(inquiry: &mut Inquiry) {
@@ -293,6 +193,12 @@ async fn look_around(inquiry: &mut Inquiry, ana: &Person, ben: &Person) {
         "GET /health/live",
         "GET /health/ready",
         "GET /api/openapi.json",
+        "GET /api/asyncapi.json",
+        "GET /docs",
+        "GET /docs/style.css",
+        "GET /api/asyncapi.json",
+        "GET /docs",
+        "GET /docs/style.css",
     ] {
         inquiry.make(name, none, None, Value::Null).await;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jsonschema::Validator;
+use jsonschema::{Draft, Validator};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,13 @@ impl Document {
     /// What judges by this schema, to which nothing may be added.
     pub(super) fn judge(&self, schema: &Value) -> Validator {
         let schema = self.closed(schema);
-        let judge = jsonschema::options().should_validate_formats(true);
+        let draft = match self.root.get("asyncapi") {
+            Some(_) => Draft::Draft7,
+            None => Draft::Draft202012,
+        };
+        let judge = jsonschema::options()
+            .should_validate_formats(true)
+            .with_draft(draft);
         judge
             .build(&schema)
             .unwrap_or_else(|error| panic!("{schema}: {error}"))
@@ -87,23 +93,21 @@ impl Document {
         if let Some(parts) = schema["allOf"].as_array() {
             schema = together(parts.iter().map(|part| self.closed(part)));
         }
-        for list in ["oneOf", "anyOf", "prefixItems"] {
-            for choice in schema[list].as_array_mut().into_iter().flatten() {
-                *choice = self.closed(choice);
+        for list in ["oneOf", "anyOf", "items"] {
+            let parts = schema.get_mut(list).and_then(Value::as_array_mut);
+            for part in parts.into_iter().flatten() {
+                *part = self.closed(part);
             }
         }
-        if schema["items"].is_object() {
-            schema["items"] = self.closed(&schema["items"]);
+        if let Some(items) = schema.get_mut("items").filter(|items| items.is_object()) {
+            *items = self.closed(items);
         }
-        if let Some(fields) = schema["properties"].as_object_mut() {
+        if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             for field in fields.values_mut() {
                 *field = self.closed(field);
             }
             schema["additionalProperties"] = json!(false);
         }
-        // What was only looked for is there now, as null.
-        let whole = schema.as_object_mut().expect("a schema");
-        whole.retain(|_, value| !value.is_null());
         schema
     }
 
@@ -139,6 +143,7 @@ impl Document {
         }
         if let Some(content) = response["content"].as_object() {
             let kind = header("content-type").expect("a content type");
+            let kind = kind.split(';').next().unwrap_or_default();
             let media = content
                 .get(kind)
                 .unwrap_or_else(|| panic!("{name}: {kind}"));

@@ -3,3 +3,6 @@
 
 mod calls;
 mod document;
+mod events;
+mod inquiry;
+mod page;

@@ -87,6 +87,9 @@ fn rows() -> Vec<Row> {
         row(Anybody("200"), get(), "/health/live"),
         row(Anybody("200"), get(), "/health/ready"),
         row(Anybody("200"), get(), "/api/openapi.json"),
+        row(Anybody("200"), get(), "/api/asyncapi.json"),
+        row(Anybody("200"), get(), "/docs"),
+        row(Anybody("200"), get(), "/docs/style.css"),
         // Who asks is looked at when a WebSocket is asked for (`entry.rs`).
         row(Anybody(incomplete), get(), "/ws"),
         row(Anybody(taken), post(), "/api/auth/register")
@@ -256,6 +259,11 @@ impl Cell<'_> {
         if self.method == Method::HEAD {
             let same = promised.split(' ').next() == Some(&*status);
             return if same { promised.to_owned() } else { status };
+        }
+        let kind = answer.headers.get("content-type");
+        if kind.is_none_or(|kind| !kind.as_bytes().starts_with(b"application/json")) {
+            // A page, which says no more than its status.
+            return status;
         }
         let body = answer.json();
         match (answer.status, body["code"].as_str()) {
