@@ -93,7 +93,9 @@ fn bounds(schema: &Value) -> String {
         ("minLength", "maxLength", " characters"),
         ("minItems", "maxItems", " entries"),
     ] {
+        let is_count = !unit.is_empty();
         bounds += &match (schema[least].as_u64(), schema[most].as_u64()) {
+            (Some(1), None) if is_count => ", not empty".to_owned(),
             (Some(least), Some(most)) if least == most => format!(", {least}{unit}"),
             (Some(least), Some(most)) => format!(", {least} to {most}{unit}"),
             (Some(least), None) => format!(", at least {least}{unit}"),
