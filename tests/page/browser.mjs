@@ -6,7 +6,9 @@ import { chromium } from 'playwright-core';
 import { until } from '../stock/wait.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000; // a browser on a busy machine
+/** How far a message has come, in this order. */
+const FAR = ['sent', 'delivered', 'read'];
 
 export const DESKTOP = { viewport: { width: 1200, height: 800 } };
 export const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
@@ -135,9 +137,11 @@ export class Window {
     );
   }
 
-  /** Waits until the message has come so far: `waiting`, `refused`, `sent`, `delivered`, `read`. */
+  /** Waits until the message `waiting`s, was `refused`, or has come at least so far: `sent`, `delivered`, `read`. */
   async ticks(text, state) {
-    await this.page.locator(`.row[data-state="${state}"]`).filter({ hasText: text }).waitFor();
+    const far = FAR.includes(state) ? FAR.slice(FAR.indexOf(state)) : [state];
+    const rows = this.page.locator(far.map((one) => `.row[data-state="${one}"]`).join());
+    await rows.filter({ hasText: text }).waitFor();
   }
 
   /** Waits until the number of unread messages at an entry is this; 0 is no badge. */

@@ -29,8 +29,10 @@ test('ticks tell how far a message has come, as it goes', async (t) => {
   const anas = await windowOf(t, it, ana, { hash: `#/c/${chat}` });
   await anas.say('are you there?');
   await anas.ticks('are you there?', 'sent');
+  assert.equal(await anas.bubble('are you there?').getAttribute('data-state'), 'sent', 'nobody has it yet');
   const bens = await windowOf(t, it, ben);
   await anas.ticks('are you there?', 'delivered');
+  assert.equal(await anas.bubble('are you there?').getAttribute('data-state'), 'delivered', 'nobody has read it yet');
   await bens.openChat(ana.name);
   await anas.ticks('are you there?', 'read');
 });

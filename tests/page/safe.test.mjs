@@ -98,6 +98,16 @@ test('a message that the server refuses says why in its words, and can be change
   await anas.page.locator('.refusal').filter({ hasText: 'At most 65536 bytes' }).waitFor();
   await anas.press('Discard');
   await anas.texts(['this one goes on', 'shorter']);
+
+  // Half a character, which only a broken program writes: no frame may have it.
+  await anas.field.evaluate((field) => {
+    field.value = 'half \ud83d of one';
+    field.dispatchEvent(new Event('input'));
+  });
+  await anas.field.press('Enter');
+  await anas.page.locator('.refusal').filter({ hasText: 'The text is not valid JSON' }).waitFor();
+  await anas.press('Discard');
+  await anas.texts(['this one goes on', 'shorter']);
   assert.equal((await ana.history(chat)).length, 2);
 });
 

@@ -4,14 +4,14 @@ import { Person } from '../stock/person.mjs';
 import { Server } from '../stock/server.mjs';
 import { openBrowser, Window } from './browser.mjs';
 
-/** A server and a browser for all tests of a file. */
-export function stage(options) {
+/** A server for all tests of a file, as `Server.start` has it, and a browser, unless that is not wanted. */
+export function stage({ browser = true, ...options } = {}) {
   const it = { server: null, browser: null };
   before(async () => {
-    [it.server, it.browser] = await Promise.all([Server.start(options), openBrowser()]);
+    [it.server, it.browser] = await Promise.all([Server.start(options), browser && openBrowser()]);
   });
   after(async () => {
-    await it.browser?.close();
+    if (it.browser) await it.browser.close();
     await it.server?.end();
   });
   return it;

@@ -5,9 +5,9 @@ import { until } from '../stock/wait.mjs';
 import { Window } from './browser.mjs';
 import { pair, people, stage, windowOf } from './scene.mjs';
 
-// Tokens live for seconds, so that one sees them renewed.
-const TOKEN_TTL_S = 4;
-const it = stage({ settings: { TOKEN_TTL: `${TOKEN_TTL_S}s` } });
+const it = stage();
+// Here tokens live for seconds, so that one sees them renewed.
+const brief = stage({ browser: false, settings: { TOKEN_TTL: '4s' } });
 
 let accounts = 0;
 function account() {
@@ -78,8 +78,8 @@ test('a refusal stands beside its field in the words of the server, and what was
 });
 
 test('a token is renewed before it ends, by one tab for all', async (t) => {
-  const [cleo] = await people(it.server, 'Cleo');
-  const window = await Window.open(t, it.browser, it.server.url);
+  const [cleo] = await people(brief.server, 'Cleo');
+  const window = await Window.open(t, it.browser, brief.server.url);
   await signUp(window, account());
   await window.ready();
   const second = await window.tab(t);
@@ -96,14 +96,14 @@ test('a token is renewed before it ends, by one tab for all', async (t) => {
 });
 
 test('a token that ended while the page was closed is renewed when it opens', async (t) => {
-  const window = await Window.open(t, it.browser, it.server.url);
+  const window = await Window.open(t, it.browser, brief.server.url);
   await signUp(window, account());
   await window.ready();
   const { token } = await kept(window);
   await window.page.goto('about:blank');
   const { exp } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
   await until('its end', () => Date.now() / 1_000 > exp + 1);
-  await window.page.goto(it.server.url);
+  await window.page.goto(brief.server.url);
   await window.ready();
   assert.notEqual((await kept(window)).token, token);
 });

@@ -1,8 +1,8 @@
 // One person's chat: what can be done in it, and what the server says, brought together in the model.
 import { Api } from './api.js';
 import { Changes } from './changes.js';
-import { Messages } from './history.js';
 import { Lists } from './lists.js';
+import { Messages } from './messages.js';
 import { Model } from './model.js';
 import { Outbox } from './outbox.js';
 import { Sender } from './sender.js';
@@ -12,17 +12,13 @@ import * as storage from './storage.js';
 
 /** So often the line is tried; and where no WebSocket opens, one looks for news. In milliseconds. */
 const LOOK_MS = 15_000;
-/** A frame may have 64 KiB; what may be larger goes over REST, which can say so. */
-const FRAME_CHARACTERS = 10_000;
-
 export class Client {
   /** @type {Changes<'connection'>} */
   changes = new Changes();
   /** Why the lists could not be read, in the server's words; empty if they could. */
   failure = '';
   #timer;
-  /** @type {Map<number, number>} reads under way */
-  #reading = new Map();
+  #unwatch;
   /** @type {Set<(message: Message) => void>} */
   #listeners = new Set();
 
@@ -36,7 +32,7 @@ export class Client {
     this.model = new Model(user, ({ client_message_id: key }) => key && this.outbox.drop(key));
     this.sender = new Sender(
       this.outbox,
-      (pending) => this.#deliver(pending),
+      (pending) => this.messages.deliver(pending),
       (id) => this.#outboxChanged(id),
     );
     this.socket = new Socket({
@@ -47,13 +43,14 @@ export class Client {
     });
     this.lists = new Lists(this.api, this.model);
     this.messages = new Messages(this.api, this.model, this.socket);
-    storage.watch((key) => this.#otherTab(key));
+    this.#unwatch = storage.watch((key) => this.#otherTab(key));
     this.#timer = setInterval(() => this.#tick(), LOOK_MS);
     this.socket.connect();
   }
 
   end() {
     clearInterval(this.#timer);
+    this.#unwatch();
     this.sender.end();
     this.socket.end();
   }
@@ -77,22 +74,6 @@ export class Client {
     this.outbox.add(id, content);
     this.#outboxChanged(id);
     this.sender.one(id);
-  }
-
-  /** @param {Pending} pending */
-  async #deliver({ key, conversation, content }) {
-    const fits = content.length <= FRAME_CHARACTERS;
-    const { isOpen, state } = this.socket;
-    const message =
-      fits && (isOpen || state !== 'blocked')
-        ? await this.socket.request('send_message', { conversationId: conversation, content, clientMessageId: key })
-        : await this.#post({ conversation_id: conversation, content, type: 'text', client_message_id: key });
-    this.model.addMessages(conversation, [message]);
-  }
-
-  /** @param {object} body */
-  async #post(body) {
-    return (await this.api.ask('POST', 'api/messages/send', body)).data;
   }
 
   /**
@@ -124,26 +105,7 @@ export class Client {
     this.model.changes.tell('list');
   }
 
-  // What is seen, typed and chosen
-
-  /**
-   * Everything up to `seq` was really seen.
-   * @param {number} id
-   * @param {number} seq
-   */
-  async seen(id, seq) {
-    const conversation = this.model.conversations.get(id);
-    if (!conversation || !this.socket.isOpen || seq <= Math.max(conversation.read, this.#reading.get(id) ?? 0)) return;
-    this.#reading.set(id, seq);
-    try {
-      const data = await this.socket.request('mark_read', { conversationId: id, upToSeq: seq });
-      this.model.read(id, data.last_read_seq);
-    } catch {
-      // The next look at the chat says it again.
-    } finally {
-      if (this.#reading.get(id) === seq) this.#reading.delete(id);
-    }
-  }
+  // What is typed and chosen
 
   /**
    * @param {number} id
@@ -167,9 +129,11 @@ export class Client {
    * @param {any} data
    */
   async #hear(event, data) {
+    const id = data.conversation_id ?? data.conversationId;
+    const before = this.model.conversations.get(id)?.head ?? 0;
     if (!this.model.hear(event, data)) {
       try {
-        this.model.add((await this.api.get(`api/conversations/${data.conversation_id ?? data.conversationId}`)).data);
+        this.model.add((await this.api.get(`api/conversations/${id}`)).data);
         this.model.hear(event, data);
         await this.lists.countUnread();
       } catch {
@@ -177,9 +141,9 @@ export class Client {
       }
     }
     const message = event === 'new_message' ? data.message : event === 'conversation_updated' && data.last_message;
-    if (!message || message.sender_id === this.model.me.id) return;
-    const conversation = this.model.conversations.get(message.conversation_id);
-    if (conversation && message.seq > conversation.read) for (const listener of this.#listeners) listener(message);
+    // An event may carry a message that came before, because something else about its conversation changed.
+    if (!message || message.sender_id === this.model.me.id || message.seq <= before) return;
+    for (const listener of this.#listeners) listener(message);
   }
 
   /** @param {import('./socket.js').State} state */

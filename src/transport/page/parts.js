@@ -97,9 +97,6 @@ export class Popup {
     button.setAttribute('aria-expanded', 'false');
     button.setAttribute('aria-controls', panel.id);
     button.addEventListener('click', () => this.toggle(panel.hidden === true));
-    document.addEventListener('pointerdown', ({ target }) => {
-      if (!this.#holds(target)) this.toggle(false);
-    });
     for (const part of [button, panel]) {
       part.addEventListener('keydown', (event) => {
         if (event.key !== 'Escape' || panel.hidden) return;
@@ -113,6 +110,11 @@ export class Popup {
     }
   }
 
+  /** @param {PointerEvent} event */
+  #elsewhere = ({ target }) => {
+    if (!this.#holds(target)) this.toggle(false);
+  };
+
   /** @param {EventTarget | null} target */
   #holds(target) {
     return target instanceof Node && (this.panel.contains(target) || this.button.contains(target));
@@ -123,5 +125,7 @@ export class Popup {
     if (this.panel.hidden !== open) return;
     this.panel.hidden = !open;
     this.button.setAttribute('aria-expanded', String(open));
+    if (open) document.addEventListener('pointerdown', this.#elsewhere);
+    else document.removeEventListener('pointerdown', this.#elsewhere);
   }
 }

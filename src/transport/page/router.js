@@ -26,6 +26,8 @@ export function arrival(hash) {
   return token && refresh ? { token, refresh_token: refresh } : null;
 }
 
+export const HOME = '#/';
+
 /** @param {number} id */
 export const chat = (id) => `#/c/${id}`;
 

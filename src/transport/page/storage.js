@@ -110,14 +110,17 @@ export function keys(start) {
 }
 
 /**
- * Calls `heard` with each key that another tab changes; null if it cleared everything.
+ * Calls `heard` with each key that another tab changes, null if it cleared everything; the answer ends that.
  * @param {(key: string | null) => void} heard
+ * @returns {() => void}
  */
 export function watch(heard) {
-  window.addEventListener('storage', ({ key }) => {
+  const changed = (/** @type {StorageEvent} */ { key }) => {
     if (key === null) heard(null);
     else if (key.startsWith(PREFIX)) heard(key.slice(PREFIX.length));
-  });
+  };
+  window.addEventListener('storage', changed);
+  return () => window.removeEventListener('storage', changed);
 }
 
 /**

@@ -64,6 +64,8 @@ function address(shown) {
 const SEGMENTS = new Intl.Segmenter();
 /** Looked at no further: one character may be very long. */
 const LONGEST_NAME = 200;
+/** Of what one character is put together: more is no character but an attack. */
+const MOST_PARTS = 12;
 
 /**
  * What stands for somebody in a small circle: the first characters of the first and the last word.
@@ -78,7 +80,7 @@ export function initials(name) {
 
 /** @param {string} word */
 function firstOf(word) {
-  for (const { segment } of SEGMENTS.segment(word)) return [...segment].slice(0, 4).join('');
+  for (const { segment } of SEGMENTS.segment(word)) return [...segment].slice(0, MOST_PARTS).join('');
   return '';
 }
 

@@ -7,7 +7,7 @@ import { line } from './text.js';
 import { Composer } from './view-composer.js';
 import { MessagesView } from './view-messages.js';
 
-/** How often "last seen" is written anew, in milliseconds. */
+/** How often times are written anew, in milliseconds: "today" ends. */
 const MINUTE_MS = 60_000;
 
 export class ChatView {
@@ -110,10 +110,7 @@ export class ChatView {
     const messages = new MessagesView(this.#client, this.#id, other.name, doing);
     const composer = new Composer(other.name, {
       draft: this.#drafts.read(this.#id),
-      keep: (text) => {
-        this.#drafts.write(this.#id, text);
-        model.changes.tell('list');
-      },
+      keep: (text) => this.#drafts.write(this.#id, text),
       typing: (is) => this.#client.typing(this.#id, is),
       send: (text) => {
         this.#client.send(this.#id, text);
@@ -127,16 +124,17 @@ export class ChatView {
     // Not on a screen that one touches: the keyboard would cover what one came to read.
     if (window.matchMedia('(pointer: fine)').matches) composer.field.focus({ preventScroll: true });
 
-    const looked = () => messages.looked();
+    const looked = () => messages.look();
     document.addEventListener('visibilitychange', looked);
-    const clock = setInterval(() => this.#showPresence(), MINUTE_MS);
+    const update = () => {
+      this.#showPresence();
+      messages.update();
+    };
+    const clock = setInterval(update, MINUTE_MS);
     this.#ends.push(
-      model.changes.on(`chat:${this.#id}`, () => {
-        this.#showPresence();
-        messages.update();
-      }),
+      model.changes.on(`chat:${this.#id}`, update),
       changes.on('connection', () => {
-        if (socket.isOpen) messages.update();
+        if (socket.isOpen) messages.tryAgain();
       }),
       () => document.removeEventListener('visibilitychange', looked),
       () => clearInterval(clock),

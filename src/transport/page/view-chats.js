@@ -10,6 +10,9 @@ import { tick as tickOf } from './timeline.js';
 
 /** @typedef {import('./model.js').Conversation} Conversation */
 
+/** How often times are written anew, in milliseconds: a day ends. */
+const MINUTE_MS = 60_000;
+
 const TICKS = { sent: 'Sent', delivered: 'Delivered', read: 'Read', waiting: 'Waiting', refused: 'Not sent' };
 
 export class ChatsView {
@@ -40,7 +43,12 @@ export class ChatsView {
       rootMargin: '400px',
     });
     observer.observe(this.more);
-    this.#ends = [client.model.changes.on('list', () => this.#render()), () => observer.disconnect()];
+    const clock = setInterval(() => this.#render(), MINUTE_MS);
+    this.#ends = [
+      client.model.changes.on('list', () => this.#render()),
+      () => observer.disconnect(),
+      () => clearInterval(clock),
+    ];
     this.#render();
   }
 

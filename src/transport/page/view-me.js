@@ -32,10 +32,11 @@ export class MeView {
     });
     this.notify = el('button', { type: 'button', class: 'wide', onclick: () => this.#allow() }, 'Allow notifications');
     this.allowed = el('p', { class: 'hint' });
+    this.email = el('bdi');
     const panel = el(
       'div',
       { class: 'menu', id: 'me', role: 'dialog', 'aria-label': 'You' },
-      el('p', { class: 'email' }, el('bdi', {}, me.email ?? '')),
+      el('p', { class: 'email' }, this.email),
       el('fieldset', {}, el('legend', {}, 'How others see you'), ...this.choices.map(({ element }) => element)),
       this.trouble.element,
       this.notify,
@@ -53,7 +54,8 @@ export class MeView {
   }
 
   #render() {
-    const { status } = this.#client.model.me;
+    const { status, email } = this.#client.model.me;
+    say(this.email, email ?? '');
     showStatus(this.avatar, status);
     say(/** @type {Element} */ (this.label.querySelector('.status')), status === 'offline' ? 'appearing offline' : status);
     for (const choice of this.choices) choice.input.checked = choice.status === status;

@@ -2,11 +2,11 @@
 import * as dates from './dates.js';
 import { el, keep, say, show } from './dom.js';
 import { NewLine } from './newline.js';
-import { icon } from './parts.js';
 import { sentence } from './refusal.js';
 import { daysOf } from './rows.js';
 import { STEP, Span } from './span.js';
 import { makeRow, updateRow } from './view-bubble.js';
+import { Jump } from './view-jump.js';
 
 /** So near to an end, in pixels, more comes in there. */
 const NEAR_PX = 900;
@@ -27,8 +27,7 @@ export class MessagesView {
   #follows = true;
   /** What is being loaded, by direction. @type {Set<'older' | 'newer' | 'newest'>} */
   #loading = new Set();
-  /** @type {Record<string, string>} */
-  #troubles = { older: '', newer: '', newest: '' };
+  #troubles = { older: '', newer: '' };
   #observer;
   #line;
 
@@ -54,20 +53,13 @@ export class MessagesView {
       { class: 'scroller', tabindex: 0, role: 'region', 'aria-label': `Messages with ${name}` },
       this.content,
     );
-    this.count = el('span', { class: 'badge', hidden: true });
-    this.jump = el(
-      'button',
-      { class: 'jump', type: 'button', hidden: true, 'aria-label': 'Jump to the newest message' },
-      icon('down'),
-      this.count,
-    );
-    this.jump.addEventListener('click', () => this.toNewest());
-    this.element = el('div', { class: 'messages' }, this.scroller, this.jump);
+    this.jump = new Jump(() => this.toNewest());
+    this.element = el('div', { class: 'messages' }, this.scroller, this.jump.element);
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     // A keyboard on the screen, a growing field, a turned phone: whoever was at the end stays there.
     this.#observer = new ResizeObserver(() => {
       if (this.#follows) this.#toBottom();
-      this.#look();
+      this.look();
     });
     this.#observer.observe(this.scroller);
     this.#observer.observe(this.content);
@@ -125,6 +117,11 @@ export class MessagesView {
     this.#scrolled();
   }
 
+  /** @returns {HTMLElement[]} */
+  get #rows() {
+    return [...this.days.querySelectorAll('li')].filter((row) => row.dataset.seq !== undefined);
+  }
+
   get #isWhole() {
     return this.#span.end === this.#timeline.messages.length && !this.#timeline.hasNewer;
   }
@@ -154,7 +151,7 @@ export class MessagesView {
     );
     show(this.empty, loaded && days.length === 0 && !hasNewer);
     this.#edge(this.more, hasOlder || start > 0, this.#troubles.older);
-    this.#edge(this.after, hasNewer, this.#troubles.newer || this.#troubles.newest);
+    this.#edge(this.after, hasNewer, this.#troubles.newer);
   }
 
   /**
@@ -179,8 +176,7 @@ export class MessagesView {
       return;
     }
     const top = this.scroller.getBoundingClientRect().top;
-    const rows = /** @type {HTMLElement[]} */ ([...this.days.querySelectorAll('.row')]);
-    const anchor = rows.find((row) => row.getBoundingClientRect().bottom > top);
+    const anchor = this.#rows.find((row) => row.getBoundingClientRect().bottom > top);
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
     if (anchor?.isConnected) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before;
@@ -197,7 +193,7 @@ export class MessagesView {
     this.#follows = below < AT_END_PX && this.#isWhole;
     const isMoving = scrollTop < NEAR_PX && this.#upward();
     if (!isMoving && below < NEAR_PX) this.#downward();
-    this.#look();
+    this.look();
   }
 
   /** Whether there is more, here or to be loaded. */
@@ -220,31 +216,32 @@ export class MessagesView {
   async #load(what) {
     if (this.#loading.has(what)) return;
     this.#loading.add(what);
-    this.#troubles[what] = '';
+    if (what === 'older') this.#troubles.older = '';
+    else this.#troubles.newer = '';
     try {
       await this.#client.messages[what](this.#id);
     } catch (error) {
-      this.#troubles[what] = sentence(error);
+      this.#troubles[what === 'older' ? 'older' : 'newer'] = sentence(error);
     }
     this.#loading.delete(what);
     this.update();
   }
 
   /** What is seen is read; what is not is counted. */
-  #look() {
+  look() {
     const { read, head } = this.#conversation;
-    show(this.jump, !this.#follows && (this.#timeline.hasNewer || this.scroller.scrollHeight > this.scroller.clientHeight));
-    show(this.count, head > read);
-    say(this.count, head > read ? String(head - read) : '');
+    const { scrollHeight, clientHeight } = this.scroller;
+    const isElsewhere = !this.#follows && (this.#timeline.hasNewer || scrollHeight > clientHeight);
+    this.jump.tell(isElsewhere, head - read);
     if (document.visibilityState !== 'visible' || head <= read) return;
     const bottom = this.scroller.getBoundingClientRect().bottom + 1;
-    const rows = /** @type {HTMLElement[]} */ ([...this.days.querySelectorAll('.row')]);
-    const last = rows.findLast((row) => Number(row.dataset.seq) > 0 && row.getBoundingClientRect().bottom <= bottom);
-    if (last) this.#client.seen(this.#id, Number(last.dataset.seq));
+    const last = this.#rows.findLast((row) => Number(row.dataset.seq) > 0 && row.getBoundingClientRect().bottom <= bottom);
+    if (last) this.#client.messages.seen(this.#id, Number(last.dataset.seq));
   }
 
-  /** One looks again. */
-  looked() {
-    this.#look();
+  /** There is a connection again. */
+  tryAgain() {
+    this.#troubles = { older: '', newer: '' };
+    this.update();
   }
 }

@@ -28,11 +28,14 @@ export class Shell {
     this.client = new Client(session, user);
     this.drafts = new Drafts(user.id);
     this.chats = new ChatsView(this.client, this.drafts);
-    this.me = new MeView(this.client, () => session.signOut());
+    this.me = new MeView(this.client, () => {
+      window.location.hash = router.HOME; // the next one to sign in here is not in this one's chat
+      session.signOut();
+    });
     this.attention = new Attention(this.client);
     this.banner = new Banner(this.client);
     this.tabs = {
-      chats: el('a', { href: '#/' }, 'Chats'),
+      chats: el('a', { href: router.HOME }, 'Chats'),
       people: el('a', { href: '#/people' }, 'People'),
     };
     const tabs = el('nav', { class: 'tabs', 'aria-label': 'Lists' }, this.tabs.chats, this.tabs.people);

@@ -1,9 +1,15 @@
-// Messages, from wherever they lie: page by page in both directions, over REST or the socket.
+// Messages on their way, over the socket or REST: what was said, page by page in both directions; what is said; what
+// was read.
 
 /** Messages of a page. */
 const PAGE = 100;
 /** So much of what was read before is shown above the new messages. */
 const CONTEXT = 30;
+
+/** A frame may have 64 KiB; what may be larger goes over REST, which can say so. */
+const FRAME_CHARACTERS = 10_000;
+/** A frame with half a character is none, and is refused without a reply; REST says so. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** @typedef {import('./model.js').Conversation} Conversation */
 
@@ -11,6 +17,8 @@ export class Messages {
   #api;
   #model;
   #socket;
+  /** @type {Map<number, number>} reads under way */
+  #reading = new Map();
 
   /**
    * @param {import('./api.js').Api} api
@@ -89,5 +97,47 @@ export class Messages {
   #replace(id, { messages, head_seq: head }) {
     this.#model.timeline(id).replace(messages, head);
     this.#model.addMessages(id, messages, head);
+  }
+
+  /**
+   * Brings what was typed to the server; it may be done again.
+   * @param {Pending} pending
+   */
+  async deliver({ key, conversation, content }) {
+    const fits = content.length <= FRAME_CHARACTERS && !LONE_SURROGATE.test(content);
+    const { isOpen, state } = this.#socket;
+    const message =
+      fits && (isOpen || state !== 'blocked')
+        ? await this.#socket.request('send_message', { conversationId: conversation, content, clientMessageId: key })
+        : await this.#post({ conversation_id: conversation, content, type: 'text', client_message_id: key });
+    this.#model.addMessages(conversation, [message]);
+  }
+
+  /** @param {object} body */
+  async #post(body) {
+    return (await this.#api.ask('POST', 'api/messages/send', body)).data;
+  }
+
+  /**
+   * Everything up to `seq` was really seen.
+   * @param {number} id
+   * @param {number} seq
+   */
+  async seen(id, seq) {
+    const conversation = this.#model.conversations.get(id);
+    const { isOpen, state } = this.#socket;
+    const canTell = isOpen || state === 'blocked';
+    if (!conversation || !canTell || seq <= Math.max(conversation.read, this.#reading.get(id) ?? 0)) return;
+    this.#reading.set(id, seq);
+    try {
+      const data = isOpen
+        ? await this.#socket.request('mark_read', { conversationId: id, upToSeq: seq })
+        : (await this.#api.ask('PUT', `api/messages/conversation/${id}/read`, { up_to_seq: seq })).data;
+      this.#model.read(id, data.last_read_seq);
+    } catch {
+      // The next look at the chat says it again.
+    } finally {
+      if (this.#reading.get(id) === seq) this.#reading.delete(id);
+    }
   }
 }
