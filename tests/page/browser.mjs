@@ -97,7 +97,7 @@ export class Window {
   /** Everything is read for the first time. */
   async ready() {
     await this.page.locator('.shell').waitFor();
-    await until('the lists', () => this.page.locator('.lists .nothing.slow').isHidden());
+    await this.page.locator('.lists .slow[hidden]').waitFor({ state: 'attached' });
   }
 
   async fill(fields) {

@@ -80,6 +80,7 @@ test('a chat of ten thousand messages has few of them in the document, and opens
     assert.deepEqual(positions, positions.map((_, i) => positions[0] + i), 'no gap, no repeat');
   }
   await anas.scrollTo(`${count}.`);
+  assert.ok((await anas.place()).rows <= MOST_ROWS, 'on the way down too');
   await anas.say('and on');
   await anas.ticks('and on', 'sent');
 });

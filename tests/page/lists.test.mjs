@@ -71,7 +71,10 @@ test('a conversation that somebody else begins comes into the list by itself', a
   const [ana, ben] = await people(it.server, 'Ana', 'Ben');
   const anas = await windowOf(t, it, ana);
   await anas.page.getByText('No conversations yet.').waitFor();
-  await ben.send(await ben.chatWith(ana), 'hello?');
+  const chat = await ben.chatWith(ana);
+  await anas.entry(ben.name).waitFor();
+  await anas.unread(ben.name, 0);
+  await ben.send(chat, 'hello?');
   await anas.entry(ben.name).filter({ hasText: 'hello?' }).waitFor();
   await anas.unread(ben.name, 1);
 });

@@ -133,12 +133,14 @@ test('the page works below another path, as behind a proxy', async (t) => {
     return incoming.pipe(inner);
   });
   proxy.on('upgrade', ({ headers, url }, outside) => {
+    if (!url.startsWith('/chat/')) return outside.destroy();
     const inside = connect(address, () => {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
       inside.write(`GET ${url.replace(/^\/chat\//, '/')} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
       outside.pipe(inside).pipe(outside);
     });
     for (const half of [outside, inside]) half.on('error', () => inside.destroy() && outside.destroy());
+    return inside;
   });
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   t.after(() => proxy.closeAllConnections());

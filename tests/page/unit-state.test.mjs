@@ -26,6 +26,7 @@ const seqs = ({ messages }) => messages.map(({ seq }) => seq);
 suite('timeline', () => {
   test('a stretch grows at both ends, never has a gap, and repeats nothing', () => {
     const timeline = new Timeline();
+    timeline.add([message(1)]);
     timeline.add([message(9)]);
     assert.deepEqual([seqs(timeline), timeline.head], [[], 9], 'nothing is known before a page is read');
     timeline.replace(range(4, 6).reverse(), 9);

@@ -17,6 +17,8 @@ export class Client {
   changes = new Changes();
   /** Why the lists could not be read, in the server's words; empty if they could. */
   failure = '';
+  /** Whether the server said how one looks to others. */
+  knowsMe = false;
   #timer;
   #unwatch;
   /** @type {Set<(message: Message) => void>} */
@@ -167,10 +169,11 @@ export class Client {
   /** Reads again what may have changed unseen. */
   async refresh() {
     try {
-      await this.lists.loadList();
       const { data } = await this.api.get('api/users/me');
       this.model.me = data.user;
+      this.knowsMe = true;
       this.model.changes.tell('people');
+      await this.lists.loadList();
       this.failure = '';
     } catch (error) {
       this.failure = sentence(error);

@@ -12,7 +12,7 @@ const CHOICES = [
 
 export class MeView {
   #client;
-  #end;
+  #ends;
 
   /**
    * @param {import('./client.js').Client} client
@@ -45,19 +45,26 @@ export class MeView {
     );
     this.popup = new Popup(this.button, panel);
     this.element = el('div', { class: 'me-place' }, this.button, panel);
-    this.#end = client.model.changes.on('people', () => this.#render());
+    this.#ends = [
+      client.model.changes.on('people', () => this.#render()),
+      client.changes.on('connection', () => this.#render()),
+    ];
     this.#render();
   }
 
   end() {
-    this.#end();
+    for (const end of this.#ends) end();
   }
 
   #render() {
     const { status, email } = this.#client.model.me;
     say(this.email, email ?? '');
-    showStatus(this.avatar, status);
-    say(/** @type {Element} */ (this.label.querySelector('.status')), status === 'offline' ? 'appearing offline' : status);
+    const { socket, knowsMe } = this.#client;
+    // Without a connection nobody sees one, whatever one chose.
+    const isSeen = socket.isOpen && knowsMe;
+    showStatus(this.avatar, isSeen ? status : 'offline');
+    const chosen = status === 'offline' ? 'appearing offline' : status;
+    say(/** @type {Element} */ (this.label.querySelector('.status')), isSeen ? chosen : 'not connected');
     for (const choice of this.choices) choice.input.checked = choice.status === status;
     const permission = 'Notification' in window ? Notification.permission : 'denied';
     show(this.notify, permission === 'default');

@@ -15,7 +15,6 @@ use super::nothing_there;
 
 #[derive(RustEmbed)]
 #[folder = "src/transport/page"]
-#[exclude = "*.d.ts"]
 struct Files;
 
 const INDEX: &str = "index.html";
@@ -67,7 +66,8 @@ fn answer(path: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// What the browser is to take a file for; none for what is not part of a page.
+/// What the browser is to take a file for; none for what is no part of the page, as
+/// `wire.d.ts`, which is for the type checker.
 fn media_type(path: &str) -> Option<&'static str> {
     let (_, extension) = path.rsplit_once('.')?;
     match extension {

@@ -1,0 +1,108 @@
+// Tokens, without a browser: who renews them, when, and what a call does with one that has ended.
+import assert from 'node:assert/strict';
+import { beforeEach, mock, test } from 'node:test';
+
+// As much of a browser as these modules need; two sessions stand for two tabs, which share what is stored.
+globalThis.window = new EventTarget();
+globalThis.document = { baseURI: 'http://chat.example/' };
+let last = Promise.resolve();
+const locks = {
+  request(_, work) {
+    last = last.then(work, work);
+    return last;
+  },
+};
+Object.defineProperty(globalThis, 'navigator', { value: { locks }, configurable: true });
+const { Api } = await import('../../src/transport/page/api.js');
+const { Session } = await import('../../src/transport/page/session.js');
+const storage = await import('../../src/transport/page/storage.js');
+
+const HOUR_S = 3_600;
+
+/** A token from `iat`, good for an hour. */
+function token(iat, name = '') {
+  const claims = Buffer.from(JSON.stringify({ iat, exp: iat + HOUR_S, name })).toString('base64url');
+  return `head.${claims}.signature`;
+}
+
+const nowS = () => Math.floor(Date.now() / 1_000);
+const answer = (status, envelope) => new Response(JSON.stringify(envelope), { status });
+const refused = (code, status) => answer(status, { status: 'error', code, message: `It is ${code}.` });
+
+/** What was asked, and who answers. */
+let asked = [];
+function server(answers) {
+  asked = [];
+  mock.method(globalThis, 'fetch', async (url, { headers, body }) => {
+    asked.push({ path: url.pathname, by: headers.Authorization, body: body && JSON.parse(body) });
+    return answers(asked.at(-1));
+  });
+}
+
+function signedIn(old) {
+  storage.write('session', { user: { id: 1, name: 'Ana' }, token: old, refresh_token: 'r1' });
+}
+
+beforeEach(() => {
+  mock.restoreAll();
+  mock.timers.reset();
+});
+
+test('two tabs whose token ends at once exchange it once', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(() => answer(200, { status: 'success', data: { token: token(nowS(), 'new'), refresh_token: 'r2' } }));
+  const tabs = [new Session(), new Session()];
+  const got = await Promise.all(tabs.map((tab) => tab.renew(old)));
+  assert.deepEqual(asked.map(({ path, body }) => [path, body.refresh_token]), [['/api/auth/refresh', 'r1']]);
+  assert.equal(got[0], got[1]);
+  assert.equal(storage.read('session').refresh_token, 'r2');
+});
+
+test('a token is renewed when a fifth of its life is left, and an old one at once', async () => {
+  for (const [age, due] of [[0, HOUR_S * 0.8], [1_000, HOUR_S * 0.8 - 1_000], [HOUR_S * 2, 0]]) {
+    mock.timers.reset();
+    mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
+    signedIn(token(nowS() - age));
+    server(() => refused('overloaded', 503));
+    assert.ok(new Session().token);
+    if (due > 0) mock.timers.tick((due - 2) * 1_000);
+    await last.catch(() => {});
+    assert.equal(asked.length, 0, `${age} s old`);
+    mock.timers.tick(3_000);
+    await last.catch(() => {});
+    assert.equal(asked.length, 1, `${age} s old`);
+  }
+});
+
+test('a busy server ends no session, and one that refuses does, with its words', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(() => refused('overloaded', 503));
+  const session = new Session();
+  await assert.rejects(session.renew(old), /overloaded/);
+  assert.equal(session.token, old);
+  server(() => refused('unauthenticated', 401));
+  await assert.rejects(session.renew(old), /unauthenticated/);
+  assert.deepEqual([session.user, session.why, storage.read('session')], [null, 'It is unauthenticated.', null]);
+});
+
+test('a call whose token has ended is made once more, with the new one', async () => {
+  server(({ by }) => (by === 'Bearer new' ? answer(200, { status: 'success', data: 7 }) : refused('unauthenticated', 401)));
+  const api = new Api({ token: 'old', renew: async () => 'new' });
+  assert.equal((await api.get('api/users/me')).data, 7);
+  assert.deepEqual(asked.map(({ by }) => by), ['Bearer old', 'Bearer new']);
+  const never = new Api({ token: 'old', renew: async () => 'old' });
+  await assert.rejects(never.get('api/users/me'), /unauthenticated/);
+  assert.equal(asked.length, 4, 'not again and again');
+});
+
+test('what is no answer of the server is nobody who answers', async () => {
+  const api = new Api({ token: null });
+  for (const gateway of [() => new Response('<h1>Bad Gateway</h1>', { status: 502 }), () => answer(200, {}), () => Promise.reject(new TypeError())]) {
+    server(gateway);
+    await assert.rejects(api.get('api/users/me'), /cannot be reached/);
+  }
+});
