@@ -6,7 +6,8 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use duologue::subjects::{
-    encode, engineio, fanout, history, journal, marks, socketio, timeline, tokens, websocket,
+    counting, encode, engineio, fanout, history, journal, marks, socketio, timeline, tokens,
+    websocket,
 };
 use mimalloc::MiMalloc;
 use tempfile::TempDir;
@@ -73,6 +74,13 @@ fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("marks");
     steps(&mut group, "read", marks::read);
     steps(&mut group, "received", marks::received);
+    group.finish();
+
+    let mut group = criterion.benchmark_group("counting");
+    for messages in [1, 64] {
+        let name = format!("a batch of {messages}");
+        steps(&mut group, &name, || counting::batch(messages));
+    }
     group.finish();
 
     let mut group = criterion.benchmark_group("tokens");

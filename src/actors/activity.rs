@@ -45,33 +45,33 @@ impl Activity {
     }
 
     /// Its mailbox is given something.
-    pub(super) fn tell(&self) {
+    pub(crate) fn tell(&self) {
         self.told.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Its mailbox did not take it.
-    pub(super) fn take_back(&self) {
+    pub(crate) fn take_back(&self) {
         self.told.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// For the conversation: it has taken something from its mailbox that was counted there.
-    pub(super) fn hear(&self) {
+    pub(crate) fn hear(&self) {
         add(&self.heard, 1);
     }
 
-    /// For the conversation: it has something to do now, and so many sends in line.
-    pub(super) fn work(&self, now: u64) {
+    /// For the conversation: it has something to do now.
+    pub(crate) fn work(&self, now: u64) {
         self.last_work.store(now, Ordering::Relaxed);
     }
 
     /// For the conversation: so many sends wait in line.
-    pub(super) fn lines_up(&self, sends: usize) {
+    pub(crate) fn lines_up(&self, sends: usize) {
         self.in_line.store(sends as u64, Ordering::Relaxed);
     }
 
     /// For the conversation: a batch of so many messages is on disk, none of which took longer
     /// than `slowest` microseconds.
-    pub(super) fn committed(&self, messages: u64, slowest: u64, now: u64) {
+    pub(crate) fn committed(&self, messages: u64, slowest: u64, now: u64) {
         add(&self.stored, messages);
         add(&self.batches, 1);
         self.last_batch.store(messages, Ordering::Relaxed);
@@ -86,7 +86,7 @@ impl Activity {
     }
 
     /// When it last had something to do.
-    pub(super) fn last_work(&self) -> u64 {
+    pub(crate) fn last_work(&self) -> u64 {
         self.last_work.load(Ordering::Relaxed)
     }
 
@@ -99,7 +99,7 @@ impl Activity {
     }
 
     /// All of it.
-    pub(super) fn read(&self, conversation: i64, now: u64) -> Lively {
+    pub(crate) fn read(&self, conversation: i64, now: u64) -> Lively {
         let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         Lively {
             conversation,

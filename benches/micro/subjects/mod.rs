@@ -6,6 +6,7 @@
 //! These files are part of the library, but only with the feature `micro`, because what they time
 //! is not public; they name none of the crates that only benches have.
 
+pub mod counting;
 pub mod encode;
 pub mod engineio;
 pub mod fanout;

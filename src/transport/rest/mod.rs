@@ -24,6 +24,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::services::ServeDir;
 
 use super::{Gateway, docs};
+use crate::chat::Chat;
 use crate::error::ChatError;
 use answer::{Refusal, Refused};
 pub(super) use routes::{Call, Routes};
@@ -85,10 +86,9 @@ pub(super) fn layers(
         .layer(cors(gateway))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::map_response_with_state(
-            gateway.clone(),
-            counted,
+            gateway.chat.clone(),
+            seen_off,
         ))
-        .layer(middleware::map_response(cautious))
 }
 
 fn nothing_there() -> Response {
@@ -101,17 +101,12 @@ fn panicked() -> Response {
     Refusal(ChatError::Internal).into_response()
 }
 
-/// Counts what is refused.
-async fn counted(State(gateway): State<Gateway>, response: Response) -> Response {
+/// Counts what is refused, and tells the browser of every answer to take it for what it says it is,
+/// and to tell nobody where it was read.
+async fn seen_off(State(chat): State<Chat>, mut response: Response) -> Response {
     if let Some(Refused(code)) = response.extensions().get() {
-        gateway.chat.refused_with(code);
+        chat.refused_with(code);
     }
-    response
-}
-
-/// What a browser is told of every answer: to take it for what it says it is, and to tell nobody
-/// where it was read.
-async fn cautious(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
