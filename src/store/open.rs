@@ -259,8 +259,8 @@ async fn is_fit_for_more(connection: &mut sqlx::SqliteConnection) -> Result<bool
 }
 
 /// Connections that only read, and so never wait for the writer. They leave `mmap_size` at 0: to map
-/// the database into memory would save a few percent of a page of history, but where the disk cannot
-/// read what is mapped, the system ends the process, instead of an error that concerns one question.
+/// the database into memory would save a copy of each page, but where the disk cannot read what is
+/// mapped, the system ends the process, instead of an error that concerns one question.
 pub(super) fn reader_options(options: &StoreOptions, path: &Path) -> ConnectOptions {
     let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
     let mut pool = pool_options(options, options.readers.max(1));

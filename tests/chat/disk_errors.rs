@@ -1,6 +1,7 @@
 //! A disk that is full, read-only, broken or slow for a while, as the system tells it (strace stands
 //! between): reads go on, writes are refused, and when it is over all is as before, by itself.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -117,6 +118,47 @@ async fn a_disk_that_is_read_only_refuses_writes_alone(transport: Transport) {
 
 async fn a_disk_whose_writes_fail_refuses_writes_alone(transport: Transport) {
     while_it_cannot_be_written_to(transport, "EIO").await;
+}
+
+/// Of what is written one piece goes to the log, and the next does not: a frame's head, say, without its
+/// page. Nobody gets to see half of it, not after a crash either.
+#[tokio::test]
+async fn a_disk_that_fills_up_within_a_write_leaves_nothing_half_written() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = server.door.clone();
+    let [ana, ben, cleo] = door.people(["Ana", "Ben", "Cleo"]).await;
+    let chat = ana.chat_with(&ben).await;
+    ana.send(chat, "one").await;
+    let history = ben.history(chat).await;
+    let log = directory.path().join("duologue.db-wal");
+    let before = fs::metadata(&log).expect("the log").len();
+
+    let every_second = "ENOSPC:when=2+2";
+    let strace = fail(&server, directory.path(), "pwrite64", every_second).await;
+    for round in 0..3 {
+        let key = format!("refused-{round}");
+        writes_are_refused(&ana, &ben, &cleo, chat, &key).await;
+        reads_go_on(&ben, chat, &history).await;
+    }
+    let after = fs::metadata(&log).expect("the log").len();
+    assert!(after > before, "a half of it is there");
+    strace.detach().await;
+    server.kill().await;
+    is_sound(directory.path()).await;
+
+    let _server = ServerProcess::start(directory.path()).await.behind(&door);
+    reads_go_on(&ben, chat, &history).await;
+    assert_eq!(
+        ana.post_once(chat, "refused-0", "refused-0")
+            .await
+            .created()["seq"],
+        2
+    );
+    ana.chat_with(&cleo).await;
+    door.register("Dan", "refused-0@example.com", PASSWORD)
+        .await
+        .created();
 }
 
 #[tokio::test]
