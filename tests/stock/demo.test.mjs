@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openBrowser } from './page.mjs';
-import { BINARY, someAddress } from './server.mjs';
+import { BINARY, freeAddress } from './server.mjs';
 import { within } from './wait.mjs';
 
 const ELSEWHERE = 'chat.example.org:80';
@@ -21,7 +21,7 @@ let browser;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'duologue-stock-demo-'));
   ended.unshift(() => rm(directory, { recursive: true, force: true }));
-  const { host, port } = someAddress();
+  const { host, port } = await freeAddress();
   const env = { PATH: process.env.PATH, TMPDIR: directory, LISTEN: `${host}:${port}` };
   demo = spawn(BINARY, ['demo'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'ignore'] });
   ended.unshift(() => demo.kill('SIGKILL'));
@@ -33,7 +33,7 @@ before(async () => {
   await within('the links', all, () => told);
   links = Object.fromEntries([...told.matchAll(/^(\w+)\n {2}(http:\S+)$/gm)].map(([, name, link]) => [name, link]));
   // To it the demo is also somewhere else.
-  browser = await openBrowser(port, ELSEWHERE);
+  browser = await openBrowser(new URL(links.Ana).port, ELSEWHERE);
   ended.unshift(() => browser.close());
 });
 after(async () => {

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { KINDS } from './client.mjs';
 import { Person } from './person.mjs';
 import { Chapter, run } from './readme.mjs';
-import { BINARY, someAddress } from './server.mjs';
+import { BINARY, freeAddress } from './server.mjs';
 import { until, within } from './wait.mjs';
 
 const read = (file) => readFile(new URL(`../../.deploy/${file}`, import.meta.url), 'utf8');
@@ -54,7 +54,7 @@ test('the unit forbids no system call that the server makes', async (t) => {
     for (const call of await systemCalls(name)) not ? allowed.delete(call) : allowed.add(call);
   }
   const directory = await someDirectory(t);
-  const { host, port } = someAddress();
+  const { host, port } = await freeAddress();
   const env = { PATH: process.env.PATH, LISTEN: `${host}:${port}`, RATE_LIMITS: 'off' };
   const traced = spawn('strace', ['-f', '-qq', '-c', '-o', 'calls', BINARY], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
@@ -94,7 +94,7 @@ test('what the image is told to run serves, is healthy, and drains', async (t) =
   const env = Object.fromEntries(said('ENV').flatMap((line) => line.split(' ')).map((pair) => pair.split(/=(.*)/).slice(0, 2)));
   const port = said('EXPOSE')[0];
   assert.equal(env.LISTEN, `0.0.0.0:${port}`);
-  env.LISTEN = `0.0.0.0:${someAddress().port}`;
+  env.LISTEN = `0.0.0.0:${(await freeAddress()).port}`;
   const data = await someDirectory(t); // as WORKDIR is
   assert.equal(said('WORKDIR')[0], JSON.parse(said('VOLUME')[0])[0]);
   const server = spawn(BINARY, program(JSON.parse(said('ENTRYPOINT')[0])), { cwd: data, env, stdio: 'ignore' });
@@ -128,7 +128,7 @@ class Machine {
       await machine.#run('systemctl stop duologue');
       await rm(machine.#root, { recursive: true });
     });
-    const { host, port } = someAddress();
+    const { host, port } = await freeAddress();
     machine.listen = `${host}:${port}`;
     machine.url = `http://${machine.listen}`;
     const at = (path) => machine.path(path);

@@ -13,7 +13,7 @@ import { Door } from './door.mjs';
 import { openBrowser, webRoot, Window } from './page.mjs';
 import { Person } from './person.mjs';
 import { Chapter, run } from './readme.mjs';
-import { BINARY, SECRET, Server, someAddress } from './server.mjs';
+import { BINARY, freeAddress, SECRET, Server } from './server.mjs';
 import { until, within } from './wait.mjs';
 
 const ended = []; // what to end, the last first
@@ -77,7 +77,7 @@ test('the server starts as it says', async (t) => {
   const tools = await mkdtemp(join(tmpdir(), 'duologue-tools-'));
   t.after(() => rm(tools, { recursive: true }));
   await symlink(BINARY, join(tools, 'duologue'));
-  const { host, port } = someAddress();
+  const { host, port } = await freeAddress();
   const env = { PATH: `${tools}:${process.env.PATH}`, LISTEN: `${host}:${port}` };
   const code = chapter.code('', 'sh');
   const shell = spawn('bash', ['-euc', code], { cwd: tools, env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -178,7 +178,7 @@ test('a Socket.IO client sends, shows, and comes back with another token when on
   const chat = await fay.chatWith(gil);
   const shown = [];
   let told = 0;
-  const freshToken = async () => (told += 1) && backend.tokenFor(fay.id, told === 1 ? 3 : 60);
+  const freshToken = async () => (told += 1) && backend.tokenFor(fay.id, told === 1 ? 5 : 60);
   const names = ['io', 'CHAT_URL', 'freshToken', 'show', 'conversationId', 'content'];
   const code = chapter.code('A Socket.IO client', 'js');
   const snippet = new Function(...names, `return (async () => { ${code}\nreturn { socket, sent } })()`);

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './readme.mjs';
-import { someAddress } from './server.mjs';
+import { freeAddress } from './server.mjs';
 import { until } from './wait.mjs';
 
 const EXAMPLE = new URL('../../.deploy/nginx.conf', import.meta.url);
@@ -18,7 +18,6 @@ const HOST = 'localhost';
 export class Nginx {
   #child;
   #directory;
-  #log = '';
 
   /** nginx before `server`; `more` is added to the example's second host. */
   static async before(server, more = '') {
@@ -54,8 +53,7 @@ export class Nginx {
   async end() {
     if (this.#child && this.#child.exitCode === null) {
       const ended = once(this.#child, 'exit');
-      this.#child.kill('SIGQUIT'); // to the master, which ends its workers
-      this.#child.kill('SIGTERM');
+      this.#child.kill('SIGTERM'); // to the master, which ends its workers
       await ended;
     }
     await rm(this.#directory, { recursive: true, force: true });
@@ -67,43 +65,31 @@ export class Nginx {
     const files = ['-keyout', at('privkey.pem'), '-out', at('fullchain.pem')];
     await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, ...files]);
     this.ca = await readFile(at('fullchain.pem'));
-    const example = await readFile(EXAMPLE, 'utf8');
-    for (let tries = 0; tries < 5; tries += 1) {
-      this.plainPort = someAddress().port;
-      this.port = someAddress().port;
-      const put = (text, from, to) => {
-        assert.ok(text.includes(from), `the example has no ${from}`);
-        return text.replaceAll(from, to);
-      };
-      let site = put(example, NAME, HOST);
-      site = put(site, 'listen 80;', `listen 127.0.0.1:${this.plainPort};`);
-      site = put(site, 'listen 443 ', `listen 127.0.0.1:${this.port} `);
-      site = put(site, '127.0.0.1:3000', `127.0.0.1:${server.address.port}`);
-      site = put(site, '/etc/ssl/duologue/', `${this.#directory}/`);
-      site = put(site, '    # All of a host:\n', `${more}\n    # All of a host:\n`);
-      await writeFile(at('site.conf'), site);
-      await writeFile(at('nginx.conf'), MAIN.replaceAll('DIRECTORY', this.#directory));
-      if (await this.#serves(at('nginx.conf'))) return;
+    this.plainPort = (await freeAddress()).port;
+    this.port = (await freeAddress()).port;
+    let site = await readFile(EXAMPLE, 'utf8');
+    for (const [from, to] of [
+      [NAME, HOST],
+      ['listen 80;', `listen 127.0.0.1:${this.plainPort};`],
+      ['listen 443 ', `listen 127.0.0.1:${this.port} `],
+      ['127.0.0.1:3000', `127.0.0.1:${server.address.port}`],
+      ['/etc/ssl/duologue/', `${this.#directory}/`],
+      ['    # All of a host:\n', `${more}\n    # All of a host:\n`],
+    ]) {
+      assert.ok(site.includes(from), `the example has no ${from}`);
+      site = site.replaceAll(from, to);
     }
-    throw new Error(`five ports in a row are taken: ${this.#log}`);
-  }
-
-  /** Whether it came up; `false` when another program has a port. */
-  async #serves(file) {
-    this.#log = '';
+    await writeFile(at('site.conf'), site);
+    await writeFile(at('nginx.conf'), MAIN.replaceAll('DIRECTORY', this.#directory));
     const env = { PATH: `${process.env.PATH}:/usr/sbin` };
-    const child = spawn('nginx', ['-p', this.#directory, '-e', 'stderr', '-c', file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child = child;
-    child.stderr.setEncoding('utf8').on('data', (text) => (this.#log += text));
-    await once(child, 'spawn');
-    const open = () => new Promise((resolve) => {
-      const socket = connect(this.port, '127.0.0.1', () => socket.destroy(resolve(true)));
-      socket.on('error', () => resolve(false));
-    });
-    await until('nginx', async () => child.exitCode !== null || open());
-    if (child.exitCode === null) return true;
-    assert.match(this.#log, /Address already in use/);
-    return false;
+    const args = ['-p', this.#directory, '-e', 'stderr', '-c', at('nginx.conf')];
+    this.#child = spawn('nginx', args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    this.#child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
+    await once(this.#child, 'spawn');
+    // That file comes when it listens.
+    await until('nginx', () => this.#child.exitCode !== null || existsSync(at('nginx.pid')));
+    assert.equal(this.#child.exitCode, null, log);
   }
 }
 

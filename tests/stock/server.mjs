@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +22,22 @@ const START_MS = 60_000;
 let nextPort = Math.floor(Math.random() * PORTS.count);
 
 /** A free address as far as this process knows: another program may have it. */
-export function someAddress() {
+function someAddress() {
   nextPort = (nextPort + 1) % PORTS.count;
   return { host: '127.0.0.1', port: PORTS.first + nextPort };
+}
+
+/** One that nobody has at the moment, for who cannot try again. */
+export async function freeAddress() {
+  for (;;) {
+    const address = someAddress();
+    const holder = createServer().listen(address);
+    const isFree = await new Promise((resolve) => {
+      holder.once('listening', () => holder.close(() => resolve(true)));
+      holder.once('error', () => resolve(false));
+    });
+    if (isFree) return address;
+  }
 }
 
 export class Server {
