@@ -280,6 +280,7 @@ mod tests {
         assert!(!is_repeated(&living, 3, 1_030_001));
         assert!(!is_repeated(&living, 2, 1_000_000));
         assert!(!is_repeated(&living, 4, 1_000_000), "it is the newest");
-        assert!(is_repeated(&living, 3, 0), "the clock went back");
+        assert!(is_repeated(&living, 3, 970_000), "the clock went back");
+        assert!(!is_repeated(&living, 3, 969_999), "further than a moment");
     }
 }
