@@ -23,8 +23,8 @@ let nginx;
 before(async () => {
   const root = await mkdtemp(join(tmpdir(), 'duologue-site-'));
   ended.unshift(() => rm(root, { recursive: true }));
-  await mkdir(join(root, 'docs'));
-  await writeFile(join(root, 'docs', 'index.html'), 'the documents');
+  await mkdir(join(root, 'album'));
+  await writeFile(join(root, 'album', 'index.html'), 'the album');
   server = await Server.start({ webRoot: root, rateLimits: 'on' });
   ended.unshift(() => server.end());
   nginx = await Nginx.before(server);
@@ -99,9 +99,9 @@ for (const [location, prefix] of Object.entries(BELOW)) {
     });
 
     test('a redirect stays there', async () => {
-      const { status, headers } = await nginx.ask('GET', `${prefix}/docs`);
-      assert.deepEqual([status, new URL(headers.location, nginx.url).pathname], [307, `${prefix}/docs/`]);
-      assert.equal((await nginx.ask('GET', `${prefix}/docs/`)).text, 'the documents');
+      const { status, headers } = await nginx.ask('GET', `${prefix}/album`);
+      assert.deepEqual([status, new URL(headers.location, nginx.url).pathname], [307, `${prefix}/album/`]);
+      assert.equal((await nginx.ask('GET', `${prefix}/album/`)).text, 'the album');
     });
   });
 }
