@@ -33,9 +33,11 @@ test('one makes an account, is still in after a reload, goes out, and comes in a
   await window.page.getByRole('button', { name: `You: ${fields.Name}` }).click();
   await window.page.getByText(fields['E-mail']).waitFor();
   const { token } = await kept(window);
+  const toldTheServer = window.page.waitForResponse('**/api/auth/logout');
   await window.press('Sign out');
   await window.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   assert.equal(await kept(window), null);
+  await toldTheServer;
   const refused = await fetch(`${it.server.url}/api/users/me`, { headers: { Authorization: `Bearer ${token}` } });
   assert.equal(refused.status, 401, 'the token has ended at the server too');
   await window.fill({ 'E-mail': fields['E-mail'].toUpperCase(), Password: fields.Password });
