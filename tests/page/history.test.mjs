@@ -154,6 +154,14 @@ test('whoever is at the end stays there, whatever comes and however the window c
   await atEnd();
   await anas.page.setViewportSize({ width: 390, height: 420 }); // as by a keyboard
   await atEnd();
+  // The news of a scrolling that is over may come when the window has become lower, and nobody has said so yet.
+  await anas.page.locator('.messages .scroller').evaluate((scroller) => {
+    scroller.style.maxHeight = '120px';
+    scroller.dispatchEvent(new Event('scroll'));
+  });
+  await atEnd();
+  await anas.page.locator('.messages .scroller').evaluate((scroller) => scroller.style.removeProperty('max-height'));
+  await atEnd();
   await anas.field.fill('one\ntwo\nthree\nfour');
   await atEnd();
   const before = await anas.page.locator('.head').boundingBox();

@@ -25,6 +25,7 @@ export class MessagesView {
   #span = new Span();
   /** Whether what comes is followed. */
   #follows = true;
+  #top = 0; // where the scroller stood when it was last looked at
   /** What is being loaded, by direction. @type {Set<'older' | 'newer' | 'newest'>} */
   #loading = new Set();
   #troubles = { older: '', newer: '' };
@@ -61,8 +62,7 @@ export class MessagesView {
       if (this.#follows) this.#toBottom();
       this.look();
     });
-    this.#observer.observe(this.scroller);
-    this.#observer.observe(this.content);
+    for (const part of [this.scroller, this.content]) this.#observer.observe(part);
   }
 
   end() {
@@ -189,7 +189,10 @@ export class MessagesView {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     if (clientHeight === 0) return; // not shown
-    const below = scrollHeight - scrollTop - clientHeight;
+    // Who followed and has not gone up is at the end still: what grew, or a window that shrank, moved it away.
+    if (this.#follows && scrollTop >= this.#top) this.#toBottom();
+    this.#top = this.scroller.scrollTop;
+    const below = scrollHeight - this.#top - clientHeight;
     this.#follows = below < AT_END_PX && this.#isWhole;
     const isMoving = scrollTop < NEAR_PX && this.#upward();
     if (!isMoving && below < NEAR_PX) this.#downward();
@@ -216,12 +219,12 @@ export class MessagesView {
   async #load(what) {
     if (this.#loading.has(what)) return;
     this.#loading.add(what);
-    if (what === 'older') this.#troubles.older = '';
-    else this.#troubles.newer = '';
+    const edge = what === 'older' ? 'older' : 'newer';
+    this.#troubles[edge] = '';
     try {
       await this.#client.messages[what](this.#id);
     } catch (error) {
-      this.#troubles[what === 'older' ? 'older' : 'newer'] = sentence(error);
+      this.#troubles[edge] = sentence(error);
     }
     this.#loading.delete(what);
     this.update();
