@@ -91,9 +91,8 @@ pub fn optional_text_kind() -> Object {
 
 /// Every code of the contract.
 pub fn code() -> Object {
-    let codes = ChatError::samples().map(|error| error.code());
     string()
-        .enum_values(Some(codes))
+        .enum_values(Some(ChatError::CODES))
         .examples(["not_found"])
         .build()
 }

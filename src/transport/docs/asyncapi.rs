@@ -305,9 +305,8 @@ fn codes(event: &Asked) -> Vec<&'static str> {
         "overloaded",
         "internal",
     ];
-    let samples = ChatError::samples().map(|error| error.code());
     let may = |code: &&str| general.contains(code) || event.codes.contains(code);
-    samples.into_iter().filter(may).collect()
+    ChatError::CODES.into_iter().filter(may).collect()
 }
 
 /// The whole description.
