@@ -12,7 +12,7 @@ use crate::harness::answer::seqs;
 use crate::harness::arrival::Transport;
 use crate::harness::clock::{A_DAY_AHEAD, A_DAY_BEHIND, Clock, RIGHT};
 use crate::harness::person::Person;
-use crate::harness::process::{duologue, run};
+use crate::harness::process::check;
 use crate::harness::token::{claims, mint};
 
 async fn messages_keep_their_order_and_their_times_while_the_clock_jumps(transport: Transport) {
@@ -58,10 +58,8 @@ async fn messages_keep_their_order_and_their_times_while_the_clock_jumps(transpo
     assert_eq!(ana.send(chat, "later").await["seq"], 9);
     assert_eq!(ben.read(chat, None).await["last_read_seq"], 9);
     assert_eq!(ben.unread().await, 0);
-    let mut check = duologue(directory.path());
-    check.arg("check");
     assert!(!server.log().contains("panicked"), "{}", server.log());
-    let checked = run(check).await;
+    let checked = check(directory.path()).await;
     assert_eq!(checked.status.code(), Some(0), "{checked:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::arrival::Transport;
 use crate::harness::ledger::{self, Attempt, Tally};
-use crate::harness::process::{ServerProcess, duologue, run};
+use crate::harness::process::{ServerProcess, check};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_9_under_load_every_acknowledged_message_is_there_exactly_once() {
@@ -49,9 +49,7 @@ async fn after_kill_9_under_load_every_acknowledged_message_is_there_exactly_onc
                 .sees_as(if person.id == ana.id { &ben } else { &ana }, "offline")
                 .await;
         }
-        let mut check = duologue(directory.path());
-        check.arg("check");
-        let checked = run(check).await;
+        let checked = check(directory.path()).await;
         let sound = format!("sound: 1 conversations, {} messages\n", attempts.len());
         assert_eq!(checked.stdout, sound, "round {round}: {checked:?}");
     }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::harness::door::{Carried, PASSWORD};
+use crate::disk_errors::writes_are_refused;
 use crate::harness::person::Person;
 use crate::harness::process::{ServerProcess, duologue, refusal};
 use crate::harness::strace;
@@ -132,12 +131,7 @@ async fn on_the_database(
     calls: &str,
     change: &str,
 ) -> strace::Attached {
-    let real = directory.canonicalize().expect("a directory");
-    let database = real.join("duologue.db").display().to_string();
-    let trace = format!("trace={calls}");
-    let inject = format!("inject={calls}:{change}");
-    let options = ["-e", &trace, "-e", &inject, "-P", &database];
-    strace::attach(server, &options).await
+    strace::inject(server, directory, &strace::FILES[..1], calls, change).await
 }
 
 /// Sends 64 messages at once, five pages of the database each: how many were acknowledged. Somewhat
@@ -238,24 +232,7 @@ async fn a_sync_that_fails_while_the_server_ends_leaves_the_log_to_the_next_star
 
 async fn nothing_is_written([ana, ben, cleo]: [&Person; 3], chat: i64) {
     for round in 0..3 {
-        let asked = format!("refused-{round}");
-        ana.post_once(chat, &asked, &asked)
-            .await
-            .refused(503, "overloaded");
-        ana.create(json!([cleo.id]))
-            .await
-            .refused(503, "overloaded");
-        let status = json!({"status": "busy"});
-        let answer = ana.put("/api/users/me/status", status).await;
-        answer.refused(503, "overloaded");
-        let email = format!("{asked}@example.com");
-        let answer = ana.door.register("Dan", &email, PASSWORD).await;
-        answer.refused(503, "overloaded");
-        let read = format!("/api/messages/conversation/{chat}/read");
-        let answer = ben.call(Method::PUT, &read, Carried::default()).await;
-        answer.refused(503, "overloaded");
-        let answer = ana.door.get("/health/ready").await;
-        answer.refused(503, "overloaded");
+        let key = format!("refused-{round}");
+        writes_are_refused(ana, ben, cleo, chat, &key).await;
     }
-    assert_eq!(ana.door.get("/health/live").await.status, 200);
 }

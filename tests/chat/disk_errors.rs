@@ -13,16 +13,10 @@ use tempfile::tempdir;
 use crate::harness::arrival::Transport;
 use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::person::Person;
-use crate::harness::process::{ServerProcess, duologue, run};
+use crate::harness::process::{ServerProcess, check};
 use crate::harness::server::Locked;
 use crate::harness::strace;
 use crate::harness::wait::until;
-
-/// The database, or a file beside it, as strace names it.
-fn file(directory: &Path, name: &str) -> String {
-    let directory = directory.canonicalize().expect("a directory");
-    directory.join(name).display().to_string()
-}
 
 /// Has the system answer these calls on the database and its log with `error`, from now on.
 async fn fail(
@@ -31,15 +25,18 @@ async fn fail(
     calls: &str,
     error: &str,
 ) -> strace::Attached {
-    let [database, log] = ["duologue.db", "duologue.db-wal"].map(|name| file(directory, name));
-    let trace = format!("trace={calls}");
-    let inject = format!("inject={calls}:error={error}");
-    let options = ["-e", &trace, "-e", &inject, "-P", &database, "-P", &log];
-    strace::attach(server, &options).await
+    let change = format!("error={error}");
+    strace::inject(server, directory, &strace::FILES, calls, &change).await
 }
 
 /// What writes is refused in the same way, whatever it is.
-async fn writes_are_refused(ana: &Person, ben: &Person, cleo: &Person, chat: i64, key: &str) {
+pub(crate) async fn writes_are_refused(
+    ana: &Person,
+    ben: &Person,
+    cleo: &Person,
+    chat: i64,
+    key: &str,
+) {
     let refused = ana.post_once(chat, key, key).await;
     refused.refused(503, "overloaded");
     let refused = ana.create(json!([cleo.id])).await;
@@ -64,9 +61,7 @@ async fn reads_go_on(reader: &Person, chat: i64, history: &[Value]) {
 }
 
 async fn is_sound(directory: &Path) {
-    let mut check = duologue(directory);
-    check.arg("check");
-    let checked = run(check).await;
+    let checked = check(directory).await;
     assert_eq!(checked.status.code(), Some(0), "{checked:?}");
 }
 
@@ -198,10 +193,8 @@ async fn a_disk_whose_reads_fail_refuses_what_is_not_in_memory() {
 
 /// A disk that does not answer: every sync of the log hangs until strace goes.
 async fn hang(server: &ServerProcess, directory: &Path) -> strace::Attached {
-    let log = file(directory, "duologue.db-wal");
-    let inject = "inject=fsync,fdatasync:delay_exit=3600s";
-    let options = ["-e", "trace=fsync,fdatasync", "-e", inject, "-P", &log];
-    strace::attach(server, &options).await
+    let (log, change) = (&strace::FILES[1..], "delay_exit=3600s");
+    strace::inject(server, directory, log, "fsync,fdatasync", change).await
 }
 
 async fn while_the_disk_is_slow_sends_wait_and_reads_go_on(transport: Transport) {

@@ -258,7 +258,7 @@ impl Client {
     // Positions.
 
     async fn read_by_socket(&mut self, line: &mut Line) -> Option<()> {
-        let up_to = self.some_position()?;
+        let up_to = self.some_position();
         let begun = self.now();
         let data = json!({"conversationId": self.chat, "upToSeq": up_to});
         let id = line.send("mark_read", data);
@@ -268,7 +268,7 @@ impl Client {
     }
 
     async fn read_by_rest(&mut self) -> Option<()> {
-        let up_to = self.some_position()?;
+        let up_to = self.some_position();
         let begun = self.now();
         let path = format!("/api/messages/conversation/{}/read", self.chat);
         let body = json!({"up_to_seq": up_to});
@@ -278,9 +278,9 @@ impl Client {
     }
 
     /// Somewhere in what it has: reads overtake each other, and repeat.
-    fn some_position(&mut self) -> Option<i64> {
+    fn some_position(&mut self) -> i64 {
         let last = self.last().max(1);
-        Some(self.rng.i64((last - 20).max(1)..=last))
+        self.rng.i64((last - 20).max(1)..=last)
     }
 
     fn read_is(&mut self, begun: At, answer: &Value) {

@@ -203,20 +203,9 @@ impl Nemesis {
 
 /// For a while the disk has no room for anything that the database writes.
 async fn fill_disk(world: &World, time: Duration) {
-    let real = world.directory().canonicalize().expect("a directory");
-    let file = |name: &str| real.join(name).display().to_string();
-    let (database, log) = (file("duologue.db"), file("duologue.db-wal"));
-    let options = [
-        "-e",
-        "trace=pwrite64",
-        "-e",
-        "inject=pwrite64:error=ENOSPC",
-        "-P",
-        &database,
-        "-P",
-        &log,
-    ];
-    let full = strace::attach(world.server(), &options).await;
+    let (server, directory) = (world.server(), world.directory());
+    let full = "error=ENOSPC";
+    let full = strace::inject(server, directory, &strace::FILES, "pwrite64", full).await;
     sleep(time).await;
     full.detach().await;
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::proxy::Proxy;
 use crate::harness::door::Door;
-use crate::harness::process::{ServerProcess, duologue, run};
+use crate::harness::process::{ServerProcess, check};
 
 /// A server behind a proxy.
 pub(super) struct World {
@@ -80,9 +80,7 @@ impl World {
         for log in &self.logs {
             assert!(!log.contains("panicked"), "{log}");
         }
-        let mut check = duologue(self.directory.path());
-        check.arg("check");
-        let checked = run(check).await;
+        let checked = check(self.directory.path()).await;
         checked.stdout + &checked.stderr
     }
 }

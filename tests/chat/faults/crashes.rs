@@ -6,7 +6,7 @@ use crate::harness::arrival::Transport;
 use crate::harness::dial::Dial;
 use crate::harness::faults::faulty;
 use crate::harness::ledger::{self, Attempt, Tally};
-use crate::harness::process::{ServerProcess, duologue, run};
+use crate::harness::process::{ServerProcess, check};
 
 /// Has the server fail at `point` under load, over REST and sockets.
 async fn nothing_is_lost_when_it_fails_at(point: &str) {
@@ -51,9 +51,7 @@ async fn nothing_is_lost_when_it_fails_at(point: &str) {
     let _server = ServerProcess::start(directory.path()).await.behind(&door);
     ledger::retried_everything_is_there_once(&ben, chat, &mut attempts).await;
     ana.sees_as(&ben, "offline").await;
-    let mut check = duologue(directory.path());
-    check.arg("check");
-    let checked = run(check).await;
+    let checked = check(directory.path()).await;
     let sound = format!("sound: 1 conversations, {} messages\n", attempts.len());
     assert_eq!(checked.stdout, sound, "{checked:?}");
 }

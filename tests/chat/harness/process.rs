@@ -73,6 +73,13 @@ pub(crate) async fn run(mut command: Command) -> Ended {
     }
 }
 
+/// `duologue check` of the database in `directory`, beside a server or without one.
+pub(crate) async fn check(directory: &Path) -> Ended {
+    let mut command = duologue(directory);
+    command.arg("check");
+    run(command).await
+}
+
 /// Runs a start that cannot succeed: the one line that says why.
 pub(crate) async fn refusal(command: Command) -> String {
     let ended = run(command).await;

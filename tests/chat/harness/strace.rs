@@ -39,7 +39,7 @@ pub(crate) struct Attached(Child);
 
 /// Has strace look on at a server that runs already, with `options`: from now on what they ask for
 /// happens. (Where a process may only trace its children, this takes root.)
-pub(crate) async fn attach(server: &ServerProcess, options: &[&str]) -> Attached {
+async fn attach(server: &ServerProcess, options: &[&str]) -> Attached {
     let mut child = Command::new("strace")
         .args(["-f", "-p", &server.pid().to_string(), "-o", "/dev/null"])
         .args(options)
@@ -56,6 +56,32 @@ pub(crate) async fn attach(server: &ServerProcess, options: &[&str]) -> Attached
     // It tells of each new thread, and would die if nobody listened.
     tokio::spawn(async move { while let Ok(Some(_)) = told.next_line().await {} });
     Attached(child)
+}
+
+/// What the database is written to; the second is its log.
+pub(crate) const FILES: [&str; 2] = ["duologue.db", "duologue.db-wal"];
+
+/// Has `change` happen to these calls on `files` of a server with its database in `directory`, from now
+/// on: `error=EIO`, `error=EIO:when=1`.
+pub(crate) async fn inject(
+    server: &ServerProcess,
+    directory: &Path,
+    files: &[&str],
+    calls: &str,
+    change: &str,
+) -> Attached {
+    let real = directory.canonicalize().expect("a directory");
+    let paths = files
+        .iter()
+        .map(|name| real.join(name).display().to_string());
+    let paths: Vec<String> = paths.collect();
+    let trace = format!("trace={calls}");
+    let inject = format!("inject={calls}:{change}");
+    let mut options = vec!["-e", &trace, "-e", &inject];
+    for path in &paths {
+        options.extend(["-P", path]);
+    }
+    attach(server, &options).await
 }
 
 impl Attached {
