@@ -1,14 +1,15 @@
 // What a test of the page starts with: a server and a browser for a file, people for a test.
 import { after, before } from 'node:test';
+import { launch } from '../stock/chromium.mjs';
 import { Person } from '../stock/person.mjs';
 import { Server } from '../stock/server.mjs';
-import { openBrowser, Window } from './browser.mjs';
+import { Window } from './browser.mjs';
 
 /** A server for all tests of a file, as `Server.start` has it, and a browser, unless that is not wanted. */
 export function stage({ browser = true, ...options } = {}) {
   const it = { server: null, browser: null };
   before(async () => {
-    [it.server, it.browser] = await Promise.all([Server.start(options), browser && openBrowser()]);
+    [it.server, it.browser] = await Promise.all([Server.start(options), browser && launch()]);
   });
   after(async () => {
     if (it.browser) await it.browser.close();

@@ -13,6 +13,9 @@ import { Chapter, run } from './readme.mjs';
 import { BINARY, freeAddress } from './server.mjs';
 import { until, within } from './wait.mjs';
 
+/** Where whoever follows the steps is at home, on the machine that is played. */
+const HOME = '/home/operator';
+
 const read = (file) => readFile(new URL(`../../.deploy/${file}`, import.meta.url), 'utf8');
 
 async function someDirectory(t) {
@@ -132,11 +135,11 @@ class Machine {
     machine.listen = `${host}:${port}`;
     machine.url = `http://${machine.listen}`;
     const at = (path) => machine.path(path);
-    for (const path of ['/usr/local/bin', '/etc/systemd/system', '/var/lib', '/var/backups', '/root/.deploy', '/tools']) {
+    for (const path of ['/usr/local/bin', '/etc/systemd/system', '/var/lib', '/var/backups', `${HOME}/.deploy`, '/tools']) {
       await mkdir(at(path), { recursive: true });
     }
     await machine.build('the first version');
-    await writeFile(at('/root/.deploy/duologue.service'), machine.#here(await read('duologue.service')));
+    await writeFile(at(`${HOME}/.deploy/duologue.service`), machine.#here(await read('duologue.service')));
     for (const [name, script] of Object.entries(TOOLS)) {
       await writeFile(at(`/tools/${name}`), machine.#here(script));
       await chmod(at(`/tools/${name}`), 0o755);
@@ -150,7 +153,7 @@ class Machine {
 
   /** A program to be installed: the one under test, by a name for each version. */
   async build(version) {
-    await writeFile(this.path('/root/duologue'), `#!/bin/sh\n# ${version}\nexec '${BINARY}' "$@"\n`);
+    await writeFile(this.path(`${HOME}/duologue`), `#!/bin/sh\n# ${version}\nexec '${BINARY}' "$@"\n`);
   }
 
   /** Follows the next steps under `heading`: what they say. */
@@ -164,14 +167,14 @@ class Machine {
   #here(text) {
     return text
       .replace(/(?<![\w.])(\/(usr\/local|etc|var)\/)/g, `${this.#root}$1`)
-      .replaceAll('~/', `${this.#root}/root/`)
+      .replaceAll('~/', `${this.path(HOME)}/`)
       .replaceAll('-o duologue', `-o ${userInfo().username}`);
   }
 
   #run(steps) {
     const path = `${this.path('/tools')}:${this.path('/usr/local/bin')}:${process.env.PATH}`;
     const env = { PATH: path, LISTEN: this.listen };
-    return run('bash', ['-euo', 'pipefail', '-c', this.#here(steps)], { cwd: this.path('/root'), env });
+    return run('bash', ['-euo', 'pipefail', '-c', this.#here(steps)], { cwd: this.path(HOME), env });
   }
 }
 

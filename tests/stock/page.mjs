@@ -4,10 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.mjs';
 import { until, within } from './wait.mjs';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ORIGIN = 'http://localhost:3000'; // the page names it
 const CDN = 'https://cdn.socket.io/4.7.4/socket.io.min.js'; // and this; npm has the same file
 const STOCK_CLIENT = new URL('node_modules/socket.io-client-guide/dist/socket.io.min.js', import.meta.url);
@@ -35,20 +34,7 @@ export async function webRoot() {
 
 /** A browser to which the one on `port` is the server at `name`; the guide's page knows only one. */
 export function openBrowser(port, name = 'localhost:3000') {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    headless: true,
-    args: [
-      `--host-resolver-rules=MAP ${name} 127.0.0.1:${port}`,
-      '--no-sandbox', // root has none
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return launch(`--host-resolver-rules=MAP ${name} 127.0.0.1:${port}`);
 }
 
 /** One person's window with the guide's page. */
