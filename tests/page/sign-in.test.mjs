@@ -86,13 +86,17 @@ test('a token is renewed before it ends, by one tab for all', async (t) => {
   await window.ready();
   const second = await window.tab(t);
   await second.ready();
-  const renewals = [];
+  const exchanged = [];
   for (const { page } of [window, second]) {
-    page.on('request', (request) => request.url().endsWith('/api/auth/refresh') && renewals.push(request));
+    page.on('request', (request) => {
+      if (request.url().endsWith('/api/auth/refresh')) exchanged.push(request.postDataJSON().refresh_token);
+    });
   }
-  const first = await kept(window);
-  await until('a new token', async () => (await kept(window)).token !== first.token);
-  assert.equal(renewals.length, 1);
+  // However late the test looks, each token may be exchanged once: there may be several by then.
+  await until('two new tokens', () => exchanged.length >= 2);
+  const last = await kept(window);
+  await until('the third', async () => (await kept(window)).token !== last.token);
+  assert.deepEqual(exchanged, [...new Set(exchanged)]);
   await window.page.getByRole('link', { name: 'People' }).click();
   await window.page.getByRole('button', { name: cleo.name }).waitFor();
 });

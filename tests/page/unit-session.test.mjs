@@ -3,15 +3,23 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 
 // As much of a browser as these modules need; two sessions stand for two tabs, which share what is stored.
-globalThis.window = new EventTarget();
 globalThis.document = { baseURI: 'http://chat.example/' };
-let last = Promise.resolve();
+/** Who is granted each name, one after the other; whoever stops waiting is left out. */
+const granted = new Map();
 const locks = {
-  request(_, work) {
-    last = last.then(work, work);
-    return last;
+  request(name, { signal }, work) {
+    const turn = async () => {
+      signal.throwIfAborted();
+      return work();
+    };
+    const before = granted.get(name) ?? Promise.resolve();
+    const mine = before.then(turn, turn);
+    granted.set(name, mine);
+    mine.catch(() => {});
+    return Promise.race([mine, new Promise((_, stop) => signal.addEventListener('abort', () => stop(signal.reason)))]);
   },
 };
+const turn = () => new Promise((done) => setImmediate(done));
 Object.defineProperty(globalThis, 'navigator', { value: { locks }, configurable: true });
 const { Api } = await import('../../src/transport/page/api.js');
 const { Session } = await import('../../src/transport/page/session.js');
@@ -46,32 +54,76 @@ function signedIn(old) {
 beforeEach(() => {
   mock.restoreAll();
   mock.timers.reset();
+  globalThis.window = new EventTarget();
+  granted.clear();
+  navigator.locks = locks;
+  mock.method(Math, 'random', () => 0);
 });
 
-test('two tabs whose token ends at once exchange it once', async () => {
+/** What a tab wrote reaches the others: here they share the storage, and are only told late. */
+function told() {
+  window.dispatchEvent(Object.assign(new Event('storage'), { key: 'duologue:/:session' }));
+}
+
+const renewed = () => answer(200, { status: 'success', data: { token: token(nowS(), 'new'), refresh_token: 'r2' } });
+
+test('of tabs whose token ends at once one exchanges it, however late the others hear of that', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const old = token(nowS());
   signedIn(old);
-  server(() => answer(200, { status: 'success', data: { token: token(nowS(), 'new'), refresh_token: 'r2' } }));
-  const tabs = [new Session(), new Session()];
-  const got = await Promise.all(tabs.map((tab) => tab.renew(old)));
+  server(renewed);
+  const tabs = [new Session(), new Session(), new Session()];
+  const before = storage.read('session');
+  const [one, ...others] = tabs.map((tab) => tab.renew(old));
+  const got = await one;
+  const after = storage.read('session');
+  storage.write('session', before);
+  await turn();
+  assert.equal(asked.length, 1, 'they wait to be told');
+  storage.write('session', after);
+  told();
+  assert.deepEqual(await Promise.all(others), [got, got]);
   assert.deepEqual(asked.map(({ path, body }) => [path, body.refresh_token]), [['/api/auth/refresh', 'r1']]);
-  assert.equal(got[0], got[1]);
   assert.equal(storage.read('session').refresh_token, 'r2');
 });
 
-test('a token is renewed when a fifth of its life is left, and an old one at once', async () => {
-  for (const [age, due] of [[0, HOUR_S * 0.8], [1_000, HOUR_S * 0.8 - 1_000], [HOUR_S * 2, 0]]) {
+test('a tab that cannot exchange the token leaves it to the next', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(() => (asked.length === 1 ? refused('overloaded', 503) : renewed()));
+  const [one, other] = [new Session(), new Session()].map((tab) => tab.renew(old));
+  await assert.rejects(one, /overloaded/);
+  assert.notEqual(await other, old);
+  assert.equal(asked.length, 2);
+});
+
+test('without Web Locks, calls of one tab that meet the end of a token exchange it once', async () => {
+  delete navigator.locks;
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(renewed);
+  const session = new Session();
+  const got = await Promise.all([session.renew(old), session.renew(old), session.renew(old)]);
+  assert.equal(new Set(got).size, 1);
+  assert.equal(asked.length, 1);
+});
+
+test('a token is renewed when a fifth to a tenth of its life is left, and an old one at once', async () => {
+  const ages = [[0, HOUR_S * 0.8], [0, HOUR_S * 0.9, 1], [1_000, HOUR_S * 0.8 - 1_000], [HOUR_S * 2, 0]];
+  for (const [age, due, drawn = 0] of ages) {
+    mock.method(Math, 'random', () => drawn);
     mock.timers.reset();
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
     signedIn(token(nowS() - age));
     server(() => refused('overloaded', 503));
     assert.ok(new Session().token);
     if (due > 0) mock.timers.tick((due - 2) * 1_000);
-    await last.catch(() => {});
+    await turn();
     assert.equal(asked.length, 0, `${age} s old`);
     mock.timers.tick(3_000);
-    await last.catch(() => {});
+    await turn();
     assert.equal(asked.length, 1, `${age} s old`);
   }
 });

@@ -5,7 +5,10 @@ import { Refusal } from './refusal.js';
 import * as storage from './storage.js';
 
 const KEY = 'session';
-/** A token is renewed when a fifth of its life is left. */
+/**
+ * A token is renewed when a fifth of its life is left, or up to half of that later: where tabs cannot agree on which of
+ * them does it, they shall not do it at once.
+ */
 const LEFT = 0.2;
 /** Timers cannot be longer (2^31 − 1 ms). */
 const TIMER_MAX_MS = 2_000_000_000;
@@ -19,7 +22,7 @@ const AGAIN_MS = 30_000;
  */
 
 export class Session {
-  /** @type {Changes<'who'>} */
+  /** @type {Changes<'who' | 'token'>} */
   changes = new Changes();
   /** @type {SignedIn | null} */
   #now = null;
@@ -27,6 +30,8 @@ export class Session {
   why = '';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** The one that is under way here. @type {{stale: string, token: Promise<string>} | null} */
+  #renewal = null;
 
   constructor() {
     this.#take(storage.read(KEY), Date.now());
@@ -85,22 +90,54 @@ export class Session {
    * @returns {Promise<string>}
    */
   renew(stale) {
-    return storage.alone('renewal', async () => {
-      this.#take(storage.read(KEY));
-      const now = this.#now;
-      if (!now) throw new Refusal({ status: 'error', code: 'unauthenticated', message: this.why });
-      if (now.token !== stale) return now.token;
-      try {
-        const { data } = await ask('POST', 'api/auth/refresh', { body: { refresh_token: now.refresh_token } });
-        this.#keep({ ...now, ...data });
-        return data.token;
-      } catch (error) {
-        if (error instanceof Refusal && !error.passes) {
-          this.why = error.message;
-          this.#keep(null);
-        }
-        throw error;
+    if (this.#renewal?.stale !== stale) {
+      const token = this.#renewed(stale).finally(() => {
+        if (this.#renewal?.token === token) this.#renewal = null;
+      });
+      this.#renewal = { stale, token };
+    }
+    return this.#renewal.token;
+  }
+
+  /** @param {string} stale */
+  async #renewed(stale) {
+    this.#take(storage.read(KEY));
+    if (this.token === stale) {
+      const over = this.#replaced(stale);
+      const known = () => this.#replaced(this.token);
+      await Promise.race([over, storage.first(`renewal of ${stale}`, () => this.#exchange(), { over, known })]);
+    }
+    if (!this.token) throw new Refusal({ status: 'error', code: 'unauthenticated', message: this.why });
+    return this.token;
+  }
+
+  async #exchange() {
+    const now = this.#now;
+    if (!now) return;
+    try {
+      const { data } = await ask('POST', 'api/auth/refresh', { body: { refresh_token: now.refresh_token } });
+      this.#keep({ ...now, ...data });
+    } catch (error) {
+      if (error instanceof Refusal && !error.passes) {
+        this.why = error.message;
+        this.#keep(null);
       }
+      throw error;
+    }
+  }
+
+  /**
+   * Ends when this is not the token any more.
+   * @param {string | null} token
+   * @returns {Promise<void>}
+   */
+  #replaced(token) {
+    return new Promise((resolve) => {
+      const stop = this.changes.on('token', () => {
+        if (this.token === token) return;
+        stop();
+        resolve();
+      });
     });
   }
 
@@ -118,7 +155,10 @@ export class Session {
   #take(now, clock) {
     const before = this.#now;
     this.#now = now?.token && now.user ? now : null;
-    if (before?.token !== this.#now?.token) this.#renewInTime(clock);
+    if (before?.token !== this.#now?.token) {
+      this.#renewInTime(clock);
+      this.changes.tell('token');
+    }
     if (before?.user.id !== this.#now?.user.id) this.changes.tell('who');
   }
 
@@ -129,7 +169,7 @@ export class Session {
     const claims = token && claimsOf(token);
     if (!token || !claims) return;
     // A new one by how long it lives: the clock here may be wrong, and would have it renewed again and again.
-    const life = (claims.exp - claims.iat) * 1_000 * (1 - LEFT);
+    const life = (claims.exp - claims.iat) * 1_000 * (1 - LEFT * (1 - Math.random() / 2));
     const due = clock === undefined ? life : Math.min(life, claims.iat * 1_000 + life - clock);
     this.#renewAfter(token, Math.max(0, Math.min(due, TIMER_MAX_MS)));
   }

@@ -124,14 +124,25 @@ export function watch(heard) {
 }
 
 /**
- * Does something while no other tab does the same. Without Web Locks (a page over plain HTTP has none) only this
- * tab is held to that; the server forgives two that exchange the same token within seconds.
- * @template T
+ * Does something in one tab of all, the first that asks for it under this name: the others wait until `over`, or do
+ * it themselves if that tab fails or closes. What a tab writes to the storage reaches the others late, so the first
+ * one keeps the name until `known` says that they must have heard. Without Web Locks (a page over plain HTTP has
+ * none) every tab does it.
  * @param {string} name
- * @param {() => Promise<T>} work
- * @returns {Promise<T>}
+ * @param {() => Promise<void>} work
+ * @param {{over: Promise<void>, known: () => Promise<void>}} until
+ * @returns {Promise<void>} ended when the work is done, here or, with an error, elsewhere
  */
-export async function alone(name, work) {
-  const result = navigator.locks ? await navigator.locks.request(PREFIX + name, work) : await work();
-  return /** @type {T} */ (result);
+export function first(name, work, { over, known }) {
+  if (!navigator.locks) return work();
+  const waiting = new AbortController();
+  over.then(() => waiting.abort());
+  return new Promise((resolve, reject) => {
+    const granted = async () => {
+      await work();
+      resolve();
+      await known();
+    };
+    navigator.locks.request(PREFIX + name, { signal: waiting.signal }, granted).catch(reject);
+  });
 }
