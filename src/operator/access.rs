@@ -4,6 +4,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::transport::caller::bearer;
+
 /// What opens the operator's door. It is in no log.
 pub(super) struct Token(Vec<u8>);
 
@@ -35,13 +37,8 @@ impl Token {
     /// Whether a request with these headers brings it. How long that takes does not tell how much
     /// of it was right.
     pub(super) fn is_borne_by(&self, headers: &HeaderMap) -> bool {
-        let value = headers
-            .get(header::AUTHORIZATION)
-            .map(HeaderValue::as_bytes);
-        let Some((scheme, token)) = value.and_then(|value| value.split_at_checked(7)) else {
-            return false;
-        };
-        scheme.eq_ignore_ascii_case(b"bearer ") && verify_slices_are_equal(token, &self.0).is_ok()
+        bearer(headers)
+            .is_some_and(|token| verify_slices_are_equal(token.as_bytes(), &self.0).is_ok())
     }
 }
 
