@@ -9,9 +9,9 @@ use duologue::command_line::{Command, CommandLine};
 use duologue::config::Config;
 use duologue::operator::inspect;
 use duologue::transport::probe::probe;
+use duologue::transport::server::listen;
 use duologue::{demo, telemetry, upkeep};
 use mimalloc::MiMalloc;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Messages are allocated on one thread and freed on another, all the time: the allocator of the C
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind(&config.listen).await;
+    let listener = listen(&config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let mut app = App::start(config, listener).await?;
     let code = tokio::select! {

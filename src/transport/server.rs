@@ -4,7 +4,7 @@
 //! leaves Nagle's algorithm on.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
@@ -52,6 +52,37 @@ const BREATH: Duration = Duration::from_millis(50);
 /// File descriptors that are not connections of clients: the database, its log, standard streams,
 /// the runtime.
 const RESERVED_FILES: u64 = 64;
+
+/// How many connections may wait to be accepted; the kernel takes what it allows of it
+/// (`net.core.somaxconn`). One that finds the queue full tries again after a second (RFC 6298, 2.1),
+/// and thousands come at once when what they were connected to starts anew.
+const LISTEN_QUEUE: u32 = 65_535;
+
+/// Listens on `address`, a host and a port.
+///
+/// # Errors
+/// If there is no such host, or none of its addresses with that port is to be had here.
+pub async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "no such host");
+    for address in lookup_host(address).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // The port of a server that has just ended is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
+}
 
 /// Accepts connections on `listener` and serves them with `router`, until the server drains; but
 /// not too many of one `crowd`.
@@ -171,4 +202,39 @@ fn connections_max(limits: &Limits) -> usize {
     };
     let room = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
     limits.connections_max.min(room).min(Semaphore::MAX_PERMITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn thousands_may_wait_to_be_accepted() {
+        let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+        let allowed = allowed.ok().and_then(|most| most.trim().parse().ok());
+        let many = allowed.unwrap_or(0).min(1_500);
+        rlimit::increase_nofile_limit(u64::MAX).expect("files for all of them");
+        let listener = listen("localhost:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let connect = || async move {
+            let connected = timeout(Duration::from_secs(10), TcpStream::connect(address)).await;
+            connected.expect("a place in the queue").expect("connected")
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..many {
+            waiting.push(connect().await);
+        }
+        assert!(listener.accept().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_cannot_listen_says_why() {
+        assert!(listen("nowhere.invalid:3000").await.is_err());
+        let first = listen("127.0.0.1:0").await.expect("a port");
+        let taken = first.local_addr().expect("bound").to_string();
+        let refused = listen(&taken).await.expect_err("taken");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    }
 }
