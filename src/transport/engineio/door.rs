@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::error::ProtocolError;
 use super::link::{Reply, Request};
+use super::table::Table;
 use super::upgrade::Candidate;
 use super::{Server, Service};
 use crate::error::ChatError;
@@ -70,15 +71,9 @@ fn websocket<S: Service>(
     mut upgrade: Upgrade,
     request: HttpRequest,
 ) -> Result<Response, ProtocolError> {
-    let requests = match &sid {
-        Some(sid) => Some(
-            server
-                .table
-                .find(sid)
-                .ok_or(ProtocolError::SessionUnknown)?,
-        ),
-        None => None,
-    };
+    if sid.as_ref().is_some_and(|sid| !server.table.knows(sid)) {
+        return Err(ProtocolError::SessionUnknown);
+    }
     let response = upgrade.response(None);
     let tasks = server.life.tasks.clone();
     tasks.spawn(async move {
@@ -88,9 +83,13 @@ fn websocket<S: Service>(
         };
         let frames = Frames::new(socket, Arc::clone(&server.limits));
         let candidate = Candidate { frames, place };
-        match requests {
-            // If the connection is over, so is this socket.
-            Some(requests) => drop(requests.send(Request::Upgrade(Box::new(candidate))).await),
+        match sid {
+            Some(sid) => {
+                // If the connection is over, so is this socket.
+                if let Some(requests) = server.table.find(&sid) {
+                    drop(requests.send(Request::Upgrade(Box::new(candidate))).await);
+                }
+            }
             None => server.open_websocket(candidate, request.headers()),
         }
     });
@@ -103,10 +102,9 @@ async fn polling<S: Service>(
     sid: &str,
     request: HttpRequest,
 ) -> Result<Response, ProtocolError> {
-    let requests = server
-        .table
-        .find(sid)
-        .ok_or(ProtocolError::SessionUnknown)?;
+    if !server.table.knows(sid) {
+        return Err(ProtocolError::SessionUnknown);
+    }
     let (reply, answer) = oneshot::channel();
     let method = request.method().clone();
     let asked = match method {
@@ -114,15 +112,26 @@ async fn polling<S: Service>(
         Method::POST => post(server, request, reply).await?,
         _ => return Err(ProtocolError::BadRequest),
     };
-    requests
-        .try_send(asked)
-        .map_err(|_| ProtocolError::BadRequest)?;
-    // Without an answer the connection has ended meanwhile.
-    let answer = answer.await.unwrap_or(Err(ProtocolError::SessionUnknown))?;
+    let answer = ask(&server.table, sid, asked, answer).await?;
     Ok(match method {
         Method::GET => payload(answer),
         _ => text("text/html", answer),
     })
+}
+
+/// Has the connection `sid` answer a request.
+async fn ask(
+    table: &Table,
+    sid: &str,
+    asked: Request,
+    answer: oneshot::Receiver<Result<Bytes, ProtocolError>>,
+) -> Result<Bytes, ProtocolError> {
+    let requests = table.find(sid).ok_or(ProtocolError::SessionUnknown)?;
+    let sent = requests.try_send(asked);
+    drop(requests);
+    sent.map_err(|_| ProtocolError::BadRequest)?;
+    // Without an answer the connection has ended meanwhile.
+    answer.await.unwrap_or(Err(ProtocolError::SessionUnknown))
 }
 
 async fn post<S: Service>(
@@ -169,4 +178,25 @@ fn text(kind: &'static str, body: Bytes) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::pin::pin;
+
+    /// Else a request that came as its connection ended would wait for itself.
+    #[test]
+    fn who_waits_for_an_answer_keeps_no_way_to_a_connection_that_may_end() {
+        let table = Arc::new(Table::default());
+        let (inbox, entered) = table.enter("a", 1).expect("room");
+        let (reply, answer) = oneshot::channel();
+        let mut asking = pin!(ask(&table, "a", Request::Poll(reply), answer));
+        assert!(asking.as_mut().now_or_never().is_none(), "it waits");
+        assert_eq!(inbox.sender_strong_count(), 1, "the table's");
+        drop((inbox, entered));
+        let told = asking.now_or_never();
+        assert_eq!(told, Some(Err(ProtocolError::SessionUnknown)));
+    }
 }

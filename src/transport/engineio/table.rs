@@ -40,7 +40,16 @@ impl Table {
         Some((inbox, entered))
     }
 
-    /// Where the requests of `sid` go.
+    /// Whether `sid` is there.
+    pub(super) fn knows(&self, sid: &str) -> bool {
+        self.lock().contains_key(sid)
+    }
+
+    /// Where the requests of `sid` go. To be kept for no longer than it takes to send one.
+    ///
+    /// What is sent in the very moment in which a connection ends may come to lie in a channel that
+    /// nobody empties any more. It is dropped, and whoever waits for its answer told so, when
+    /// nobody has a way into that channel: the table's goes with the connection.
     pub(super) fn find(&self, sid: &str) -> Option<mpsc::Sender<Request>> {
         self.lock().get(sid).cloned()
     }
@@ -65,8 +74,9 @@ mod tests {
         let table = Arc::new(Table::default());
         let (_inbox, entered) = table.enter("a", 2).expect("room");
         assert!(table.find("a").is_some() && table.find("b").is_none());
+        assert!(table.knows("a") && !table.knows("b"));
         drop(entered);
-        assert!(table.find("a").is_none());
+        assert!(table.find("a").is_none() && !table.knows("a"));
     }
 
     #[test]
