@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt as _};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -105,6 +105,10 @@ impl Frames {
 
     /// Says why, and waits for the peer to hear it (RFC 6455, 7.1.1), within limits. What it still
     /// sends is read and dropped: a socket that is closed with unread bytes resets the connection.
+    ///
+    /// A client that heard why waits for the server to hang up. Whoever sent a frame that the library
+    /// refuses says in vain that it heard, because no frame of it is read any more: so the server
+    /// says at once that nothing more comes, and the client hangs up.
     async fn refuse(&mut self, why: Why) {
         let Self { socket, limits } = self;
         let ending = async {
@@ -116,16 +120,17 @@ impl Frames {
                     return;
                 }
             }
-            // A frame that the library refuses is not read by it, and neither is what follows.
-            discard(socket, limits.discard_bytes).await;
+            let io = socket.get_mut();
+            if io.shutdown().await.is_ok() {
+                discard(io, limits.discard_bytes).await;
+            }
         };
         // Whether it ends in time or not, the socket is closed next.
         drop(timeout(limits.discard_time, Box::pin(ending)).await);
     }
 }
 
-async fn discard(socket: &mut Socket, most: usize) {
-    let io = socket.get_mut();
+async fn discard(io: &mut (impl AsyncRead + Unpin), most: usize) {
     let mut buffer = [0; 4 << 10];
     let mut dropped = 0;
     while dropped < most {

@@ -211,7 +211,17 @@ async fn a_connection_that_the_server_ends_is_over_once_the_client_has_answered(
     binary.binary(b"no text");
     let stranger = nobody(&server).await;
     stranger.emit("authenticate", json!({"token": "no-token"}));
-    for (mut socket, code) in [(binary, 1003), (stranger, 4401)] {
+    // What follows on a frame of these kinds is not read any more, their clients' answers neither.
+    let no_text = ana.connect(Transport::WebSocket).await;
+    no_text.text_bytes(b"\xff\xfe");
+    let large = ana.connect(Transport::WebSocket).await;
+    large.text(&"x".repeat(1 << 20));
+    for (mut socket, code) in [
+        (binary, 1003),
+        (stranger, 4401),
+        (no_text, 1007),
+        (large, 1009),
+    ] {
         // RFC 6455, 7.1.1: after both close frames it is the server that closes, at once.
         assert_eq!(socket.end().await, End::Code(code));
     }
