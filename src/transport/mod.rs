@@ -26,7 +26,7 @@ pub mod connection;
 
 mod exchange;
 
-pub(crate) mod websocket;
+pub mod websocket;
 
 pub mod engineio;
 

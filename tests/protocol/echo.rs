@@ -1,8 +1,9 @@
-//! The transport alone, with the handlers and timings that the official protocol suites expect
-//! (repository `socketio/socket.io`, folder `docs/`): `cargo run --release --example protocol_echo`
-//! serves them on port 3000. `tests/README.md` says how to run them.
+//! The transport alone, with the handlers and timings that the official protocol suites expect (those of Engine.IO
+//! and Socket.IO, and Autobahn's for WebSockets): `cargo run --release --example protocol_echo` serves them on port
+//! 3000. `tests/README.md` says how to run them.
 
 mod engine;
+mod plain;
 mod queue;
 mod socket;
 
@@ -13,7 +14,7 @@ use axum::Router;
 use duologue::config::Limits;
 use duologue::transport::crowd::Crowd;
 use duologue::transport::origin::Origins;
-use duologue::transport::{Life, engineio, server};
+use duologue::transport::{Life, engineio, server, websocket};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -39,9 +40,15 @@ async fn main() -> std::io::Result<()> {
         origins,
         life.clone(),
     );
+    let large = Limits {
+        body_bytes: plain::LARGEST,
+        ..Limits::default()
+    };
+    let plain = websocket::route(queue::Queue::default, Arc::new(large), life.clone());
     let router = Router::new()
         .route("/engine.io/", engine)
-        .route("/socket.io/", socket);
+        .route("/socket.io/", socket)
+        .route("/ws", plain);
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     let draining = life.draining.clone();
     tokio::spawn(async move {

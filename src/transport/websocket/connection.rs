@@ -1,11 +1,13 @@
 //! The plain WebSocket as a carrier, and what its messages mean.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::frame::{self, Id, Target};
 use crate::chat::{Ending, Session};
+use crate::config::Limits;
 use crate::transport::Gateway;
 use crate::transport::connection::{
     Carrier, End, Frame, Handler, Incoming, Message, Output, Source, Text, Why,
@@ -14,6 +16,7 @@ use crate::transport::dispatch::Answer;
 use crate::transport::exchange::{Dialect, Exchange};
 use crate::transport::frames::{Frames, Received};
 use crate::transport::server::Place;
+use crate::transport::upgrade::Upgrade;
 use crate::wire::command::Command;
 use crate::wire::event::Event;
 
@@ -21,7 +24,17 @@ use crate::wire::event::Event;
 pub(super) struct PlainSocket {
     pub(super) frames: Frames,
     /// Among the server's connections.
-    pub(super) place: Option<Place>,
+    place: Option<Place>,
+}
+
+impl PlainSocket {
+    /// What an upgrade becomes; `None` if the peer is gone by then.
+    pub(super) async fn accept(mut upgrade: Upgrade, limits: &Arc<Limits>) -> Option<Self> {
+        let place = upgrade.place();
+        let socket = upgrade.socket(limits).await?;
+        let frames = Frames::new(socket, Arc::clone(limits));
+        Some(Self { frames, place })
+    }
 }
 
 impl Carrier for PlainSocket {

@@ -1,4 +1,7 @@
 //! The plain WebSocket at `/ws`: who comes in, and how.
+//!
+//! How its messages travel is a matter of `connection` alone; [`route`] has them travel so for somebody else, who
+//! asks nobody for a token.
 
 mod connection;
 pub(crate) mod frame;
@@ -8,15 +11,18 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodRouter, any};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
-use super::Gateway;
 use super::caller::{bearer, bearer_protocol};
-use super::connection::{Connection, End, Frame as Written, Why};
+use super::connection::{Carrier as _, Connection, End, Frame as Written, Handler, Why};
 use super::frames::{Frames, Received};
 use super::rest::answer::Refusal;
 use super::upgrade::Upgrade;
+use super::{Gateway, Life};
 use crate::chat::{Caller, SocketPlace};
+use crate::config::Limits;
 use crate::error::ChatError;
 use connection::{Plain, PlainSocket};
 use frame::{Frame, Id};
@@ -38,18 +44,48 @@ pub(super) async fn connect(State(gateway): State<Gateway>, mut request: Request
         Ok((upgrade, admitted, protocol)) => {
             let response = upgrade.response(protocol);
             let tasks = gateway.life.tasks.clone();
-            // Boxed, to be gone while the connection is served.
-            let opening = Box::pin(open(gateway, upgrade, admitted));
-            tasks.spawn(async move {
-                let connection = opening.await;
-                if let Some(connection) = connection {
-                    connection.run().await;
-                }
-            });
+            serve(&tasks, open(gateway, upgrade, admitted));
             response
         }
         Err(refusal) => Refusal(refusal).into_response(),
     }
+}
+
+/// What answers at an address where whoever comes is let in: `open` makes what the messages of one socket mean. They
+/// travel as those of `/ws` do.
+pub fn route<H: Handler, T: Clone + Send + Sync + 'static>(
+    open: impl Fn() -> H + Clone + Send + Sync + 'static,
+    limits: Arc<Limits>,
+    life: Life,
+) -> MethodRouter<T> {
+    any(async move |mut request: Request| {
+        let upgrade = match Upgrade::from(&mut request) {
+            Ok(upgrade) => upgrade,
+            Err(refusal) => return Refusal(refusal).into_response(),
+        };
+        let response = upgrade.response(None);
+        let tasks = life.tasks.clone();
+        serve(&tasks, async move {
+            let socket = PlainSocket::accept(upgrade, &limits).await?;
+            Some(Connection::new(socket, open(), limits, life))
+        });
+        response
+    })
+}
+
+/// Serves the connection that is being opened, if it is.
+fn serve<H: Handler>(
+    tasks: &TaskTracker,
+    opening: impl Future<Output = Option<Box<Connection<PlainSocket, H>>>> + Send + 'static,
+) {
+    // Boxed, to be gone while the connection is served.
+    let opening = Box::pin(opening);
+    tasks.spawn(async move {
+        let connection = opening.await;
+        if let Some(connection) = connection {
+            connection.run().await;
+        }
+    });
 }
 
 /// Somebody with a place for their socket.
@@ -89,15 +125,13 @@ async fn let_in(gateway: &Gateway, token: &str) -> Result<Admitted, ChatError> {
 /// From an upgrade to a connection, unless the peer is gone or not let in.
 async fn open(
     gateway: Gateway,
-    mut upgrade: Upgrade,
+    upgrade: Upgrade,
     admitted: Option<Admitted>,
 ) -> Option<Box<Connection<PlainSocket, Plain>>> {
-    let place = upgrade.place();
-    let socket = upgrade.socket(&gateway.limits).await?;
-    let mut frames = Frames::new(socket, Arc::clone(&gateway.limits));
+    let mut carrier = PlainSocket::accept(upgrade, &gateway.limits).await?;
     let who = match admitted {
         Some(admitted) => Ok((admitted, None)),
-        None => authenticate(&gateway, &mut frames).await,
+        None => authenticate(&gateway, &mut carrier.frames).await,
     };
     let session = match who {
         Ok(((caller, its_place), id)) => match gateway.chat.open_session(caller, its_place).await {
@@ -116,11 +150,10 @@ async fn open(
         Ok((session, id)) => {
             let (limits, life) = (Arc::clone(&gateway.limits), gateway.life.clone());
             let handler = Plain::new(gateway, session, id.as_ref());
-            let carrier = PlainSocket { frames, place };
             Some(Connection::new(carrier, handler, limits, life))
         }
         Err(end) => {
-            frames.close(end).await;
+            carrier.close(end).await;
             None
         }
     }
