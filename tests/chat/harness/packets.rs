@@ -5,6 +5,9 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 use crate::harness::arrival::Arrival;
 
+/// A heartbeat.
+pub(crate) const PING: &str = "2";
+
 /// What answers a heartbeat.
 pub(crate) const PONG: &str = "3";
 
@@ -19,7 +22,7 @@ pub(crate) fn event(name: &str, data: &str, id: Option<u64>) -> String {
 
 /// What the server's packet says; nothing but text packets may come.
 pub(crate) fn understand(text: &str) -> Arrival {
-    if text == "2" {
+    if text == PING {
         return Arrival::Ping(Bytes::new());
     }
     let read = match text.get(..2) {
