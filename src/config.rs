@@ -208,6 +208,8 @@ pub struct Limits {
     pub readers_max: u32,
     /// How long a read waits for one of them.
     pub reader_wait: Duration,
+    /// How long who asks for the server's health waits for a write that is tried, from its beginning.
+    pub trial_time: Duration,
     /// How long a drain may take before what is left is cut off.
     pub drain_time: Duration,
     /// Over how much of that time sockets are closed one after the other at most, so that their
@@ -310,6 +312,7 @@ impl Default for Limits {
             transaction_bytes: 4 << 20,
             readers_max: 4,
             reader_wait: seconds(5),
+            trial_time: seconds(2),
             drain_time: seconds(7),
             drain_spread: seconds(3),
             drain_rate: 2_000,

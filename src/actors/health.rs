@@ -1,7 +1,9 @@
 //! Whether what is to be written gets to the disk.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::store::StoreError;
 
@@ -12,6 +14,25 @@ pub(crate) struct Health {
     failed: Mutex<Option<Instant>>,
     /// Since when a transaction runs, if one does.
     running: Mutex<Option<Instant>>,
+    /// The last write that was tried.
+    trial: Mutex<Option<Trial>>,
+}
+
+/// A write that is tried for want of others. It runs beside whoever asked for it: a disk that hangs
+/// holds up the trial alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    since: Instant,
+    ended: CancellationToken,
+}
+
+impl Trial {
+    /// Waits for its end, until `time` has passed since its beginning.
+    pub(crate) async fn wait(self, time: Duration) {
+        let ended = self.ended.cancelled();
+        // One that takes longer goes on, and what came of it is noted when it ends.
+        let _in_time = tokio::time::timeout_at((self.since + time).into(), ended).await;
+    }
 }
 
 impl Health {
@@ -42,8 +63,34 @@ impl Health {
         self.failed().is_none() && !hangs
     }
 
+    /// The trial that is under way, if one is; else, if it is time for one, it begins, and `write` is
+    /// what is tried. So there is one at a time, however many ask and however long the disk takes.
+    pub(crate) fn trial(
+        self: &Arc<Self>,
+        now: Instant,
+        write: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) -> Option<Trial> {
+        let mut last = lock(&self.trial);
+        if let Some(under_way) = last.as_ref().filter(|one| !one.ended.is_cancelled()) {
+            return Some(under_way.clone());
+        }
+        if !self.wants_a_try(now) {
+            return None;
+        }
+        let ended = CancellationToken::new();
+        let (health, end) = (Arc::clone(self), ended.clone().drop_guard());
+        tokio::spawn(async move {
+            let written = write.await;
+            health.note(written.as_ref().copied());
+            drop(end);
+        });
+        let begun = Trial { since: now, ended };
+        *last = Some(begun.clone());
+        Some(begun)
+    }
+
     /// Whether it is time for somebody to try a write, for want of others. Whoever asks does.
-    pub(crate) fn wants_a_try(&self, now: Instant) -> bool {
+    fn wants_a_try(&self, now: Instant) -> bool {
         let mut failed = self.failed();
         let due = failed.is_some_and(|at| now.saturating_duration_since(at) >= Self::REST);
         if due {
@@ -57,12 +104,16 @@ impl Health {
     }
 }
 
-fn lock(at: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+fn lock<T>(at: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
     at.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     #[test]
@@ -77,6 +128,45 @@ mod tests {
         assert!(!health.wants_a_try(later), "and by one at a time");
         health.note(Ok(()));
         assert!(health.is_good(later));
+    }
+
+    #[tokio::test]
+    async fn one_write_is_tried_at_a_time_and_nobody_waits_for_it_for_longer_than_they_would() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let health = Arc::new(Health::default());
+        let tried = Arc::new(AtomicU32::new(0));
+        let disk = Arc::new(Semaphore::new(0));
+        let trial = |now| {
+            let (tried, disk) = (Arc::clone(&tried), Arc::clone(&disk));
+            let write = async move {
+                tried.fetch_add(1, Ordering::Relaxed);
+                let answers = disk.acquire().await;
+                answers.map(drop).map_err(|_| StoreError::out_of_reach())
+            };
+            health.trial(now, write)
+        };
+        assert!(trial(Instant::now()).is_none(), "nothing is wrong");
+        let failed_before = |time| *health.failed() = Instant::now().checked_sub(time);
+        failed_before(Health::REST);
+        let now = Instant::now();
+        let askers = [now, now, now + HOUR].map(|now| trial(now).expect("a trial"));
+        for asker in askers.clone() {
+            asker.wait(Duration::ZERO).await;
+            assert!(!health.is_good(now));
+        }
+        disk.add_permits(1);
+        for asker in askers {
+            asker.wait(HOUR).await;
+            assert!(health.is_good(now), "the disk is back");
+        }
+        assert_eq!(tried.load(Ordering::Relaxed), 1);
+
+        failed_before(Health::REST);
+        disk.close();
+        let again = trial(Instant::now()).expect("another trial");
+        again.wait(HOUR).await;
+        assert!(!health.is_good(Instant::now()));
+        assert_eq!(tried.load(Ordering::Relaxed), 2);
     }
 
     #[test]

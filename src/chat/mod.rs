@@ -168,14 +168,22 @@ impl Chat {
     }
 
     /// Whether a message could become durable now. Nearly always this is what the last write
-    /// told; a while after one that failed, another is tried. A disk that failed is not tried again.
+    /// told; a while after one that failed, another is tried, and waited for for a moment. A disk that
+    /// failed is not tried again.
     pub async fn is_writable(&self) -> bool {
-        let Neighbours { health, store, .. } = &self.0.neighbours;
+        let Neighbours {
+            health,
+            store,
+            limits,
+            ..
+        } = &self.0.neighbours;
         if store.is_broken() {
             return false;
         }
-        if health.wants_a_try(Instant::now()) {
-            health.note(store.check_writable().await.as_ref().copied());
+        let store = store.clone();
+        let write = async move { store.check_writable().await };
+        if let Some(trial) = health.trial(Instant::now(), write) {
+            trial.wait(limits.trial_time).await;
         }
         health.is_good(Instant::now())
     }

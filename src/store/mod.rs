@@ -101,7 +101,9 @@ impl Store {
     /// Why nothing could be made durable now.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
-        let touch = "UPDATE seaql_migrations SET applied_at = applied_at";
+        // A row that comes and goes: of an update that changes nothing SQLite writes nothing.
+        let touch = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('trial', 0); \
+            DELETE FROM seaql_migrations WHERE version = 'trial'";
         let touched = transaction.execute_unprepared(touch).await;
         touched.map_err(|cause| self.unwritten(cause))?;
         self.commit(transaction).await

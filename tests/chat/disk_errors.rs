@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duologue::config::Limits;
@@ -261,6 +262,52 @@ async fn what_waits_too_long_for_the_disk_is_503_and_may_be_stored_once_it_is_ba
     assert_eq!(ana.post_once(chat, "one", "one").await.ok(), stored);
     assert_eq!(ben.history(chat).await, [stored]);
     assert_eq!(server.door.get("/health/ready").await.status, 200);
+}
+
+/// After a write that failed the server tries one for whoever asks for its health: it hangs as well.
+#[tokio::test]
+async fn who_asks_for_its_health_is_answered_while_the_disk_hangs_and_hears_when_it_is_back() {
+    let directory = tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(directory.path()).await;
+    let door = &server.door;
+    let [ana, ben] = door.people(["Ana", "Ben"]).await;
+    let chat = ana.chat_with(&ben).await;
+    let strace = fail(&server, directory.path(), "pwrite64", "ENOSPC").await;
+    let refused = ana.post_message(chat, "refused").await;
+    refused.refused(503, "overloaded");
+    strace.detach().await;
+
+    let strace = hang(&server, directory.path()).await;
+    let trial_time = Limits::default().trial_time;
+    // Until it is time for a trial the answer comes at once.
+    loop {
+        let begun = Instant::now();
+        let answer = door.get("/health/ready").await;
+        answer.refused(503, "overloaded");
+        if begun.elapsed() >= trial_time {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ask = || {
+        let door = Arc::clone(door);
+        tokio::spawn(async move { door.get("/health/ready").await })
+    };
+    for _ in 0..3 {
+        for answer in (0..8).map(|_| ask()).collect::<Vec<_>>() {
+            let answer = answer.await.expect("an answer");
+            answer.refused(503, "overloaded");
+        }
+    }
+    assert_eq!(door.get("/health/live").await.status, 200);
+
+    strace.detach().await;
+    until("the server to be ready", async || {
+        let answer = door.get("/health/ready").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    ana.send(chat, "as ever").await;
 }
 
 #[tokio::test]

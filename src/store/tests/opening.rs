@@ -299,3 +299,16 @@ async fn readiness_needs_the_write_lock() {
     lock.rollback().await.unwrap();
     other.check_writable().await.unwrap();
 }
+
+#[tokio::test]
+async fn readiness_is_a_write_that_gets_to_the_disk_and_leaves_all_as_it_was() {
+    let lab = Lab::open().await;
+    let log = lab.folder.path().join("test.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let versions = "SELECT version FROM seaql_migrations";
+    let before = (length(), column(&lab.store.readers, versions, 0).await);
+    lab.store.check_writable().await.unwrap();
+    let after = (length(), column(&lab.store.readers, versions, 0).await);
+    assert!(after.0 > before.0, "{before:?} {after:?}");
+    assert_eq!(after.1, before.1);
+}
