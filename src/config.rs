@@ -228,6 +228,11 @@ pub struct Quotas {
     pub sends: Rate,
     /// Lists and searches of a person: people, conversations.
     pub lists: Rate,
+    /// Reads of a person from what was said: pages of history, and joins that catch up. Whoever comes
+    /// back asks once for each conversation on each device.
+    pub history: Rate,
+    /// Joins of a person, over all their sockets. Whoever comes back joins all that they had joined.
+    pub joins: Rate,
     /// Conversations that a person makes; one that is there is found for nothing.
     pub conversations: Rate,
     /// What a person tells of their typing. Beyond it, it is acknowledged and told to nobody.
@@ -242,10 +247,14 @@ pub struct Quotas {
     pub logins_by_address: Rate,
     /// Attempts to register from one address.
     pub registrations: Rate,
+    /// Exchanges of the refresh tokens of one sign-in. All tabs of a browser may have the same one.
+    pub refreshes_by_sign_in: Rate,
+    /// Exchanges from one address, whether the token counts or not.
+    pub refreshes_by_address: Rate,
     /// Open connections from one address, but for those of `--forwarded-by`; half of all at most.
     /// What comes beyond is closed at once.
     pub connections_max: u32,
-    /// People, accounts and addresses whose quotas are in memory, each; the least used are
+    /// People, accounts, sign-ins and addresses whose quotas are in memory, each; the least used are
     /// forgotten first, and have the whole of them again.
     pub kept_max: usize,
 }
@@ -256,6 +265,8 @@ impl Default for Quotas {
         Self {
             sends: Rate::per_second(50, 200),
             lists: Rate::per_second(5, 30),
+            history: Rate::per_second(50, 1_000),
+            joins: Rate::per_second(50, 1_000),
             conversations: Rate::of(200, 24 * 60 * minute),
             typing: Rate::per_second(10, 50),
             commands_max: 512,
@@ -263,6 +274,8 @@ impl Default for Quotas {
             logins_by_account: Rate::of(10, minute),
             logins_by_address: Rate::of(30, minute),
             registrations: Rate::of(20, 60 * minute),
+            refreshes_by_sign_in: Rate::of(30, minute),
+            refreshes_by_address: Rate::of(300, minute),
             connections_max: 2_000,
             kept_max: 100_000,
         }

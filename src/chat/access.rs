@@ -118,11 +118,13 @@ impl Chat {
     /// exchanged before has been stolen, from whoever has the newest or by them: its sign-in ends.
     ///
     /// # Errors
-    /// [`ChatError::Unauthenticated`] for one that does not count.
+    /// [`ChatError::Unauthenticated`] for one that does not count; [`ChatError::RateLimited`] for one
+    /// whose sign-in asks too often, which counts as before.
     pub async fn refresh(&self, token: &str) -> Result<TokenPair, ChatError> {
         let _permit = self.admit()?;
         let renewal = self.0.tokens.verify_renewal(token)?;
         let (id, generation) = (renewal.renews, renewal.generation);
+        self.may_renew(id)?;
         let neighbours = &self.0.neighbours;
         let refused = || ChatError::Unauthenticated;
         let living = neighbours.store.living_sign_in(id).await?;

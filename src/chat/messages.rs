@@ -146,7 +146,8 @@ impl Chat {
     /// counted from `before_seq`, or from the head.
     ///
     /// # Errors
-    /// [`ChatError::Invalid`], [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    /// [`ChatError::Invalid`], [`ChatError::NotFound`], [`ChatError::NotAParticipant`];
+    /// [`ChatError::RateLimited`].
     pub async fn history(
         &self,
         caller: &Caller,
@@ -196,7 +197,10 @@ impl Chat {
         page: Page,
     ) -> Result<Pages, ChatError> {
         let by = caller.id();
-        let question = |ask| ConversationMsg::ReadHistory { by, page, ask };
-        self.begin(by, conversation, question).await?.answer().await
+        let (ask, pending) = self.ask(by)?;
+        self.allowance(by).read_history()?;
+        let question = ConversationMsg::ReadHistory { by, page, ask };
+        let pending = self.put(conversation, question, pending).await?;
+        pending.answer().await
     }
 }

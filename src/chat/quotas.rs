@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
-use entities::ids::UserId;
+use entities::ids::{SignInId, UserId};
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
@@ -26,6 +26,8 @@ pub(super) struct Quotas {
     hasher: RandomState,
     logins: Cache<Address, Arc<Bucket>>,
     registrations: Cache<Address, Arc<Bucket>>,
+    refreshes: Cache<Address, Arc<Bucket>>,
+    sign_ins: Cache<SignInId, Arc<Bucket>>,
 }
 
 /// What holds for everybody.
@@ -42,6 +44,8 @@ struct Spent {
     rules: Arc<Rules>,
     sends: Bucket,
     lists: Bucket,
+    history: Bucket,
+    joins: Bucket,
     conversations: Bucket,
     typing: Bucket,
     commands: Count,
@@ -77,6 +81,8 @@ impl Quotas {
             hasher: RandomState::new(),
             logins: Cache::new(most),
             registrations: Cache::new(most),
+            refreshes: Cache::new(most),
+            sign_ins: Cache::new(most),
             rules: Arc::new(Rules {
                 limits: limits.clone(),
                 started: Instant::now(),
@@ -90,6 +96,8 @@ impl Quotas {
                 rules: Arc::clone(&self.rules),
                 sends: Bucket::default(),
                 lists: Bucket::default(),
+                history: Bucket::default(),
+                joins: Bucket::default(),
                 conversations: Bucket::default(),
                 typing: Bucket::default(),
                 commands: Count::default(),
@@ -147,6 +155,30 @@ impl Chat {
         self.may_login(from, &caller.person.email)
     }
 
+    /// Whether somebody at `from` may exchange a refresh token, whatever it is.
+    ///
+    /// # Errors
+    /// [`ChatError::RateLimited`].
+    pub fn may_refresh(&self, from: Address) -> Result<(), ChatError> {
+        let Some(quotas) = &self.0.quotas else {
+            return Ok(());
+        };
+        let bucket = kept(&quotas.refreshes, &from, Arc::default);
+        let rate = &quotas.rules.limits.refreshes_by_address;
+        quotas.rules.take(&bucket, rate)
+    }
+
+    /// Whether a refresh token of this sign-in may be exchanged. One that is refused is as good as
+    /// before.
+    pub(super) fn may_renew(&self, sign_in: SignInId) -> Result<(), ChatError> {
+        let Some(quotas) = &self.0.quotas else {
+            return Ok(());
+        };
+        let bucket = kept(&quotas.sign_ins, &sign_in, Arc::default);
+        let rate = &quotas.rules.limits.refreshes_by_sign_in;
+        quotas.rules.take(&bucket, rate)
+    }
+
     /// A place for one more socket of somebody.
     ///
     /// # Errors
@@ -196,6 +228,15 @@ impl Allowance {
 
     pub(super) fn list(&self) -> Result<(), ChatError> {
         self.take(|spent| (&spent.lists, &spent.rules.limits.lists))
+    }
+
+    /// A page of history, or what a join catches up with.
+    pub(super) fn read_history(&self) -> Result<(), ChatError> {
+        self.take(|spent| (&spent.history, &spent.rules.limits.history))
+    }
+
+    pub(super) fn join(&self) -> Result<(), ChatError> {
+        self.take(|spent| (&spent.joins, &spent.rules.limits.joins))
     }
 
     pub(super) fn make_conversation(&self) -> Result<(), ChatError> {

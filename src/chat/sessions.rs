@@ -199,13 +199,14 @@ impl Chat {
     /// when everything before it has been taken from there.
     ///
     /// # Errors
-    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`].
+    /// [`ChatError::NotFound`], [`ChatError::NotAParticipant`]; [`ChatError::RateLimited`].
     pub async fn join(
         &self,
         session: &Session,
         conversation: ConversationId,
         after: Option<Seq>,
     ) -> Result<Joined, ChatError> {
+        session.allowance().join()?;
         let caller = &session.caller;
         let missed = match after {
             None => None,

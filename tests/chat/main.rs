@@ -67,6 +67,7 @@ mod presence;
 mod process;
 mod quotas;
 mod quotas_address;
+mod quotas_reads;
 mod reads;
 mod recovery;
 mod refusals_fields;

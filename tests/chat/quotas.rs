@@ -16,10 +16,10 @@ use crate::harness::server::TestServer;
 use crate::harness::socket::{Socket, Ticket};
 use crate::harness::wait::{until, within};
 
-const HOUR: u32 = 3_600;
+pub(crate) const HOUR: u32 = 3_600;
 
 /// So many at once, and one more in an hour, which no test waits for.
-fn at_once(burst: u32) -> Rate {
+pub(crate) fn at_once(burst: u32) -> Rate {
     Rate {
         count: 1,
         time: Duration::from_secs(HOUR.into()),
@@ -28,7 +28,7 @@ fn at_once(burst: u32) -> Rate {
 }
 
 /// One, and one more whenever this has passed.
-fn one_in(millis: u64) -> Rate {
+pub(crate) fn one_in(millis: u64) -> Rate {
     Rate::of(1, Duration::from_millis(millis))
 }
 
@@ -342,6 +342,8 @@ async fn without_rate_limits_there_are_none() {
         *quotas = Quotas {
             sends: nothing,
             lists: nothing,
+            history: nothing,
+            joins: nothing,
             conversations: nothing,
             typing: nothing,
             commands_max: 0,
@@ -349,6 +351,8 @@ async fn without_rate_limits_there_are_none() {
             logins_by_account: nothing,
             logins_by_address: nothing,
             registrations: nothing,
+            refreshes_by_sign_in: nothing,
+            refreshes_by_address: nothing,
             connections_max: 0,
             kept_max: 1,
         };
@@ -365,6 +369,8 @@ async fn without_rate_limits_there_are_none() {
     }
     for _ in 0..3 {
         ana.list().await;
+        ana.history(chat).await;
+        bens.join_after(chat, 0).await;
         server.door.login("ana@example.com", PASSWORD).await.ok();
     }
 }

@@ -7,24 +7,17 @@ use std::time::{Duration, Instant};
 use duologue::config::{Quotas, Switch};
 use duologue::quota::Rate;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::access::{exchange, refreshable};
 use crate::harness::answer::Answer;
 use crate::harness::arrival::Transport;
 use crate::harness::door::{Carried, PASSWORD};
 use crate::harness::server::TestServer;
 use crate::harness::wait::{until, within};
-
-/// So many at once, and one more in an hour, which no test waits for.
-fn at_once(burst: u32) -> Rate {
-    Rate {
-        count: 1,
-        time: Duration::from_secs(3_600),
-        burst,
-    }
-}
+use crate::quotas::at_once;
 
 /// A server that the test reaches through a proxy that it knows.
 async fn behind_a_proxy(change: impl Fn(&mut Quotas) + 'static) -> TestServer {
@@ -175,6 +168,85 @@ async fn nobody_is_believed_by_default() {
         .created();
     let refused = register_from(&server, "198.51.100.9", "cleo").await;
     refused.limited(2, 3_600, 7_200, first);
+}
+
+#[tokio::test]
+async fn the_refresh_token_of_one_sign_in_is_exchanged_so_often_and_is_good_as_before() {
+    let server = TestServer::limited(|quotas| quotas.refreshes_by_sign_in = at_once(2)).await;
+    let [ana] = server.people(["Ana"]).await;
+    let (one, other) = (refreshable(&ana).await, refreshable(&ana).await);
+    let begun = Instant::now();
+    let first = exchange(&ana, &one["refresh_token"]).await.ok();
+    let second = exchange(&ana, &first["refresh_token"]).await.ok();
+    for token in [&first["refresh_token"], &second["refresh_token"]] {
+        let refused = exchange(&ana, token).await;
+        refused.limited(2, 3_600, 7_200, begun);
+    }
+    let (nothing, foreign) = (json!("x"), &second["token"]);
+    for token in [&nothing, foreign] {
+        let wrong = exchange(&ana, token).await;
+        wrong.refused(401, "unauthenticated");
+    }
+    exchange(&ana, &other["refresh_token"]).await.ok();
+    ana.get("/api/users/me").await.ok();
+}
+
+#[tokio::test]
+async fn who_waits_may_exchange_again_with_the_token_that_was_refused() {
+    let often = Rate::of(1, Duration::from_millis(300));
+    let server = TestServer::limited(move |quotas| quotas.refreshes_by_sign_in = often).await;
+    let [ana] = server.people(["Ana"]).await;
+    let mut token = refreshable(&ana).await["refresh_token"].take();
+    until("a refusal", async || {
+        let answer = exchange(&ana, &token).await;
+        if answer.status == 429 {
+            return Some(());
+        }
+        token = answer.ok()["refresh_token"].take();
+        None
+    })
+    .await;
+    let answer = until("an exchange", async || {
+        let answer = exchange(&ana, &token).await;
+        (answer.status != 429).then_some(answer)
+    });
+    answer.await.ok();
+}
+
+#[tokio::test]
+async fn an_address_exchanges_so_often_whatever_it_has() {
+    let server = behind_a_proxy(|quotas| quotas.refreshes_by_address = at_once(2)).await;
+    let [ana] = server.people(["Ana"]).await;
+    let token = refreshable(&ana).await["refresh_token"].take();
+    let exchange_from = async |from: &str, token: &Value| {
+        let body = json!({"refresh_token": token});
+        let carried = Carried::json(&body).with("x-forwarded-for", from);
+        let door = &server.door;
+        door.call(Method::POST, "/api/auth/refresh", carried).await
+    };
+    let first = Instant::now();
+    for _ in 0..2 {
+        let wrong = exchange_from("198.51.100.7", &json!("x")).await;
+        wrong.refused(401, "unauthenticated");
+    }
+    let refused = exchange_from("198.51.100.7", &token).await;
+    refused.limited(2, 3_600, 7_200, first);
+    exchange_from("198.51.100.8", &token).await.ok();
+}
+
+/// By default: whatever has ten tabs that have the same token, and ask all at once.
+#[tokio::test]
+async fn ten_tabs_exchange_their_token_together() {
+    let server = TestServer::limited(|_| {}).await;
+    let [ana] = server.people(["Ana"]).await;
+    let token = refreshable(&ana).await["refresh_token"].take();
+    let tab = || {
+        let (ana, token) = (ana.clone(), token.clone());
+        tokio::spawn(async move { exchange(&ana, &token).await })
+    };
+    for answer in (0..10).map(|_| tab()).collect::<Vec<_>>() {
+        answer.await.expect("an answer").ok();
+    }
 }
 
 /// A connection from `host`, and an answer on it; `None` if it is closed unheard.

@@ -72,10 +72,15 @@ pub(super) async fn login(
     tag = "accounts",
     request_body = RefreshBody,
     responses((status = 200, description = "A new token, and the next refresh token.", body = Success<TokenPair>)),
-    extensions(("x-codes" = json!(["unauthenticated"]))),
+    extensions(("x-codes" = json!(["unauthenticated", "rate_limited"]))),
 )]
-pub(super) async fn refresh(State(gateway): State<Gateway>, Json(body): Json) -> Answer {
+pub(super) async fn refresh(
+    State(gateway): State<Gateway>,
+    ComesFrom(address): ComesFrom,
+    Json(body): Json,
+) -> Answer {
     let token = account::renewal(&body)?;
+    gateway.chat.may_refresh(address)?;
     Ok(ok(gateway.chat.refresh(&token).await?))
 }
 

@@ -287,11 +287,15 @@ async fn every_answer_of_every_call_is_as_it_is_described() {
         let hour = Duration::from_secs(3_600);
         quotas.registrations = Rate::of(1, hour);
         quotas.logins_by_account = Rate::of(1, hour);
+        quotas.refreshes_by_address = Rate::of(1, hour);
         quotas.commands_max = 0;
         quotas.sockets_max = 0;
     })
     .await;
     let dan = limited.door.person("Dan").await;
+    let nothing = json!({"refresh_token": "x"});
+    let wrong = dan.post("/api/auth/refresh", nothing).await;
+    wrong.refused(401, "unauthenticated");
     // The one that there is for the account of the examples, and Dan's.
     let login = limited.door.login("ana@example.org", PASSWORD).await;
     login.refused(401, "invalid_credentials");
