@@ -58,6 +58,7 @@ mod harness;
 mod health;
 mod history;
 mod joining;
+mod logs;
 mod matrix;
 mod messages;
 mod operator;
