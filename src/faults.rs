@@ -38,6 +38,8 @@ const POINTS: &[(&str, &[Kind])] = &[
     ("session.publish", &[Kind::Panic]),
     // Presence takes whatever it is told.
     ("presence.handle", &[Kind::Panic]),
+    // It looks up, beside itself, who shares a conversation with somebody; their id.
+    ("presence.peers", &[Kind::Panic]),
     // The journal takes a conversation's batch.
     ("journal.append", &[Kind::Panic]),
     // It begins a transaction beside itself (dropped, it says that it is done, and does nothing); it

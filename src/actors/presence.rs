@@ -271,6 +271,8 @@ impl Presence {
             state.asking += 1;
             let (store, myself) = (self.store.clone(), myself.clone());
             let work = async move {
+                #[cfg(feature = "faults")]
+                crate::faults::may_panic("presence.peers", &user.0.to_string());
                 let peers = store.peers(user).await;
                 let peers = peers.inspect_err(|error| {
                     tracing::warn!(%error, user = user.0, "cannot tell a change of status");

@@ -9,6 +9,7 @@ use crate::harness::arrival::{End, Transport};
 use crate::harness::faults::faulty;
 use crate::harness::person::Person;
 use crate::harness::socket::Socket;
+use crate::harness::wait::until;
 
 #[tokio::test]
 async fn a_server_with_faults_on_purpose_says_so_at_its_start() {
@@ -255,7 +256,47 @@ async fn a_handler_that_panics_answers_500_and_the_next_request_is_as_ever() {
     assert_eq!(ana.get("/api/users/me").await.ok()["user"]["id"], ana.id);
 }
 
+/// What came of somebody while it could not be found out whom to tell is told as one, later; and of
+/// others meanwhile.
+async fn a_change_of_status_is_told_although_nobody_could_be_found_to_tell_at_first(
+    transport: Transport,
+) {
+    let directory = tempdir().expect("a temporary directory");
+    let (server, faults) = faulty(directory.path()).await;
+    let [ana, ben, cleo] = server.door.people(["Ana", "Ben", "Cleo"]).await;
+    let chat = ana.chat_with(&ben).await;
+    cleo.chat_with(&ben).await;
+    let mut bens = ben.connect(transport).await;
+
+    faults.are(&format!("presence.peers=panic~{}", ana.id));
+    let _anas = ana.connect(transport).await;
+    ana.choose("busy").await;
+    until("two look-ups that fail", async || {
+        let failed = server.log().matches("at presence.peers").count();
+        (failed >= 2).then_some(())
+    })
+    .await;
+    let _cleos = cleo.connect(transport).await;
+    let event = bens.next_event("user_status_changed").await;
+    assert_eq!(
+        (&event["userId"], &event["status"]),
+        (&json!(cleo.id), &json!("online"))
+    );
+    ben.sees_as(&ana, "busy").await;
+
+    faults.are("");
+    let event = bens.next_event("user_status_changed").await;
+    assert_eq!(
+        (&event["userId"], &event["status"]),
+        (&json!(ana.id), &json!("busy"))
+    );
+    let marker = ana.send(chat, "marker").await;
+    bens.silent_until_message(&["user_status_changed"], &marker)
+        .await;
+}
+
 over_every_transport!(
+    a_change_of_status_is_told_although_nobody_could_be_found_to_tell_at_first,
     a_conversation_that_panics_at_a_send_is_back_for_the_next_command,
     a_conversation_that_panics_before_it_tells_of_a_message_tells_it_once,
     a_read_that_nobody_was_told_of_is_told_by_the_next,
