@@ -52,6 +52,10 @@ const POINTS: &[(&str, &[Kind])] = &[
     ("connection.receive", &[Kind::Panic]),
     // A handler begins a request; the path.
     ("rest.handle", &[Kind::Panic]),
+    // The same of Engine.IO.
+    ("engineio.handle", &[Kind::Panic]),
+    // A use case begins that runs to its end whoever goes away; nothing.
+    ("chat.use_case", &[Kind::Panic]),
 ];
 
 /// The variable that holds the rules, or names their file.

@@ -194,6 +194,11 @@ impl Chat {
         &self,
         work: impl Future<Output = Result<T, ChatError>> + Send + 'static,
     ) -> Result<T, ChatError> {
+        #[cfg(feature = "faults")]
+        let work = async move {
+            crate::faults::may_panic("chat.use_case", "");
+            work.await
+        };
         match self.0.tasks.spawn(work).await {
             Ok(result) => result,
             Err(error) => {

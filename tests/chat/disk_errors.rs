@@ -20,7 +20,7 @@ use crate::harness::strace;
 use crate::harness::wait::until;
 
 /// Has the system answer these calls on the database and its log with `error`, from now on.
-async fn fail(
+pub(crate) async fn fail(
     server: &ServerProcess,
     directory: &Path,
     calls: &str,

@@ -35,6 +35,8 @@ pub(crate) enum Transport {
 
 /// Answers a request, in Engine.IO's own words also where it is refused.
 pub(super) async fn answer<S: Service>(server: Arc<Server<S>>, request: HttpRequest) -> Response {
+    #[cfg(feature = "faults")]
+    crate::faults::may_panic("engineio.handle", request.uri().path());
     match admit(server, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),

@@ -83,8 +83,9 @@ pub(super) fn layers(
         .method_not_allowed_fallback(|| async { Refusal(ChatError::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(gateway.clone(), whole_body))
         .merge(polling)
-        .layer(cors(gateway))
+        // A page of another origin may read of a panic, too: what allows that stands around this.
         .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(cors(gateway))
         .layer(middleware::map_response_with_state(
             gateway.chat.clone(),
             seen_off,

@@ -6,3 +6,4 @@ mod document;
 mod events;
 mod inquiry;
 mod page;
+mod rare;
