@@ -8,6 +8,7 @@ use crate::harness::answer::seqs;
 use crate::harness::arrival::Transport;
 use crate::harness::server::TestServer;
 use crate::harness::socket::Socket;
+use crate::harness::wait::until;
 use crate::quotas::{HOUR, at_once, one_in};
 
 /// Joins, with all that was missed after a position, which is refused because there were too many.
@@ -71,23 +72,26 @@ async fn history_and_what_a_join_catches_up_with_have_one_quota(transport: Trans
 async fn who_waits_may_join_and_read_again(transport: Transport) {
     let server = TestServer::limited(|quotas| {
         quotas.joins = one_in(200);
-        quotas.history = one_in(100);
+        quotas.history = one_in(200);
     })
     .await;
     let [ana, ben] = server.people(["Ana", "Ben"]).await;
     let chat = ana.chat_with(&ben).await;
     let mut anas = ana.connect(transport).await;
-    let data = json!({"conversationId": chat, "afterSeq": 0});
+    let data = json!({"conversationId": chat});
     for wanted in ["error", "success", "error", "success"] {
-        loop {
+        until(format!("a join: {wanted}"), async || {
             let reply = anas.request("join_conversation", data.clone()).await;
-            if reply.body["status"] == wanted {
-                break;
-            }
-        }
+            (reply.body["status"] == wanted).then_some(())
+        })
+        .await;
     }
     for wanted in [429, 200, 429, 200] {
-        while ana.page(chat, "").await.status != wanted {}
+        until(format!("a page: {wanted}"), async || {
+            let answer = ana.page(chat, "").await;
+            (answer.status == wanted).then_some(())
+        })
+        .await;
     }
 }
 
