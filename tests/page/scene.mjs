@@ -3,6 +3,7 @@ import { after, before } from 'node:test';
 import { launch } from '../stock/chromium.mjs';
 import { Person } from '../stock/person.mjs';
 import { Server } from '../stock/server.mjs';
+import { until } from '../stock/wait.mjs';
 import { Window } from './browser.mjs';
 
 /** A server for all tests of a file, as `Server.start` has it, and a browser, unless that is not wanted. */
@@ -52,3 +53,16 @@ export async function openChat(t, it, options) {
   await Promise.all([anas.field.waitFor(), bens.field.waitFor()]);
   return { ...scene, anas, bens };
 }
+
+/** What is stored in a chat, once it is so many messages. */
+export async function stored(person, chat, count) {
+  const contents = async () => (await person.history(chat)).map(({ content }) => content);
+  await until(`${count} messages`, async () => (await contents()).length >= count);
+  return contents();
+}
+
+/** Waits until the page says that the connection is lost. */
+export const lost = (window) => window.banner.filter({ hasText: 'The connection is lost.' }).waitFor();
+
+/** Waits until nothing is wrong with the connection. */
+export const found = (window) => window.banner.waitFor({ state: 'hidden' });

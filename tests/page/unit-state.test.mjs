@@ -1,11 +1,8 @@
-// What the page keeps and shows, as far as it needs no browser: messages, the outbox, what is in the document.
+// What the page shows, as far as it needs no browser: messages, and which of them are in the document.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { NewLine } from '../../src/transport/page/newline.js';
-import { Outbox } from '../../src/transport/page/outbox.js';
-import { Refusal, Unreachable } from '../../src/transport/page/refusal.js';
 import { daysOf } from '../../src/transport/page/rows.js';
-import { Sender } from '../../src/transport/page/sender.js';
 import { Span, STEP } from '../../src/transport/page/span.js';
 import { tick, Timeline } from '../../src/transport/page/timeline.js';
 
@@ -153,73 +150,5 @@ suite('span', () => {
     const other = timeline(900, 1_000);
     span.stay(other, false);
     assert.deepEqual(at(span), [0, 101]);
-  });
-});
-
-/** What stands for the browser's storage. */
-function memory() {
-  const kept = new Map();
-  return {
-    read: (key) => structuredClone(kept.get(key) ?? null),
-    write: (key, value) => kept.set(key, structuredClone(value)),
-    remove: (key) => kept.delete(key),
-    keys: (start) => [...kept.keys()].filter((key) => key.startsWith(start)),
-  };
-}
-
-suite('outbox', () => {
-  test('it is kept for its account, in the order in which it was typed', () => {
-    const storage = memory();
-    const outbox = new Outbox(1, storage);
-    const keys = ['a', 'b', 'c'].map((content) => outbox.add(7, content).key);
-    outbox.add(8, 'elsewhere');
-    const again = new Outbox(1, storage);
-    assert.deepEqual(again.of(7).map(({ key }) => key), keys);
-    assert.deepEqual(again.conversations().toSorted(), [7, 8]);
-    assert.deepEqual(new Outbox(12, storage).conversations(), [], 'not of account 1 and something');
-    assert.ok(keys.every((key) => /^[ -~]{1,64}$/.test(key)) && new Set(keys).size === 3);
-  });
-
-  test('what is refused waits no longer, until it is tried again under the same key', () => {
-    const outbox = new Outbox(1, memory());
-    const { key } = outbox.add(7, 'a');
-    outbox.add(7, 'b');
-    outbox.refuse(key, 'no');
-    assert.equal(outbox.get(key).refused, 'no');
-    outbox.again(key);
-    assert.deepEqual(outbox.of(7).map(({ content, refused }) => [content, refused]), [['b', undefined], ['a', undefined]]);
-    assert.equal(outbox.of(7)[1].key, key);
-    assert.deepEqual([outbox.drop(key), outbox.drop(key)], [true, false]);
-  });
-
-  test('what is damaged in the storage is passed over', () => {
-    const storage = memory();
-    for (const [i, bad] of [null, 7, {}, { key: 'x' }].entries()) storage.write(`outbox:1:${i}`, bad);
-    assert.deepEqual(new Outbox(1, storage).conversations(), []);
-  });
-});
-
-suite('sender', () => {
-  test('a refusal stops one message and not the next, and a lost line stops all', async () => {
-    const outbox = new Outbox(1, memory());
-    const [bad, good] = ['bad', 'good'].map((content) => outbox.add(7, content).key);
-    const tried = [];
-    const sender = new Sender(
-      outbox,
-      async ({ content }) => {
-        tried.push(content);
-        if (content === 'bad') throw new Refusal({ status: 'error', code: 'validation_failed', message: 'no' });
-        if (content === 'gone') throw new Unreachable();
-      },
-      () => {},
-    );
-    await sender.one(7);
-    assert.deepEqual([tried, outbox.get(bad).refused, outbox.get(good)], [['bad', 'good'], 'no', undefined]);
-    outbox.add(7, 'gone');
-    outbox.add(7, 'behind it');
-    await sender.one(7);
-    sender.end();
-    assert.deepEqual(tried, ['bad', 'good', 'gone']);
-    assert.equal(outbox.of(7).filter(({ refused }) => refused === undefined).length, 2);
   });
 });

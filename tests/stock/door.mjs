@@ -48,6 +48,11 @@ export class Door {
     this.#shut = false;
   }
 
+  /** Who comes from now on meets another server, at the same address. */
+  leadTo(target) {
+    this.#target = target;
+  }
+
   /** Ends the door and everything that goes through it. */
   async end() {
     this.shut();

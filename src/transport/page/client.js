@@ -30,13 +30,13 @@ export class Client {
    */
   constructor(session, user) {
     this.api = new Api(session);
-    this.outbox = new Outbox(user.id);
+    this.outbox = new Outbox(user.id, (id) => this.model.conversations.get(id)?.created);
     this.model = new Model(user, ({ client_message_id: key }) => key && this.outbox.drop(key));
-    this.sender = new Sender(
-      this.outbox,
-      (pending) => this.messages.deliver(pending),
-      (id) => this.#outboxChanged(id),
-    );
+    this.sender = new Sender(this.outbox, {
+      meet: (id) => this.#meet(id),
+      deliver: (pending) => this.messages.deliver(pending),
+      told: (id) => this.#outboxChanged(id),
+    });
     this.socket = new Socket({
       token: () => session.token,
       renew: (stale) => session.renew(stale),
@@ -99,6 +99,15 @@ export class Client {
     this.outbox.drop(key);
     this.#outboxChanged(id);
     return content;
+  }
+
+  /**
+   * Nothing is sent into a conversation before the server has told of it over this connection: it may be another
+   * server than the one before.
+   * @param {number} id
+   */
+  async #meet(id) {
+    if (!this.model.conversations.get(id)?.met) this.model.add((await this.api.get(`api/conversations/${id}`)).data);
   }
 
   /** @param {number} id */

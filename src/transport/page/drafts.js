@@ -1,5 +1,8 @@
-// What was begun and not sent, for each chat.
+// What was begun and not sent, for each chat. Numbers alone do not name a chat: another server at the same address has
+// the same ones, so the time at which it was made belongs to its name.
 import * as storage from './storage.js';
+
+/** @typedef {Pick<import('./model.js').Conversation, 'id' | 'created'>} Named */
 
 export class Drafts {
   #start;
@@ -7,23 +10,30 @@ export class Drafts {
   /** @param {number} user */
   constructor(user) {
     this.#start = `draft:${user}:`;
+    storage.forgetOld('draft:');
   }
 
   /**
-   * @param {number} conversation
+   * @param {Named} conversation
    * @returns {string}
    */
   read(conversation) {
-    const draft = storage.read(this.#start + conversation);
-    return typeof draft === 'string' ? draft : '';
+    const text = storage.read(this.#key(conversation))?.text;
+    return typeof text === 'string' ? text : '';
   }
 
   /**
-   * @param {number} conversation
+   * @param {Named} conversation
    * @param {string} text
    */
   write(conversation, text) {
-    if (text) storage.write(this.#start + conversation, text);
-    else storage.remove(this.#start + conversation);
+    const key = this.#key(conversation);
+    if (text) storage.write(key, { text, at: Date.now() });
+    else storage.remove(key);
+  }
+
+  /** @param {Named} conversation */
+  #key({ id, created }) {
+    return `${this.#start}${id}:${created}`;
   }
 }

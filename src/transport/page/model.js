@@ -5,6 +5,8 @@ import { Timeline } from './timeline.js';
 /**
  * @typedef {object} Conversation
  * @property {number} id
+ * @property {string} created when it was made: the same number at another server is another conversation
+ * @property {boolean} met whether the server has told of it since there is this connection
  * @property {Participant} other
  * @property {number} read how far I have read
  * @property {number} delivered how far my devices have proven to have received
@@ -86,7 +88,7 @@ export class Model {
    * @param {OneConversation} one
    * @returns {Conversation}
    */
-  add({ conversation: { id, updated_at: active }, participants }) {
+  add({ conversation: { id, created_at: created, updated_at: active }, participants }) {
     const before = this.conversations.get(id);
     const mine = participants.find((person) => person.id === this.me.id);
     const other = participants.find((person) => person.id !== this.me.id);
@@ -94,6 +96,8 @@ export class Model {
     /** @type {Conversation} */
     const now = {
       id,
+      created,
+      met: true,
       other: {
         ...other,
         last_read_seq: Math.max(other.last_read_seq, before?.other.last_read_seq ?? 0),
@@ -159,6 +163,7 @@ export class Model {
   /** Nothing is known any longer of what only a connection tells. */
   disconnected() {
     for (const conversation of this.conversations.values()) {
+      conversation.met = false;
       if (!conversation.typing) continue;
       conversation.typing = false;
       this.#tell(conversation);

@@ -1,20 +1,25 @@
 // What was typed and the server is not known to have, kept until it has it: an entry of the storage for each
-// message, so that two tabs never overwrite each other's.
+// message, so that two tabs never overwrite each other's. Another server at the same address may have the same person and
+// the same conversation by number: by the time at which it was made one sees that it is another.
 import * as storage from './storage.js';
 
 export class Outbox {
   #start;
+  #createdOf;
   #storage;
   /** @type {Map<string, Pending>} */
   #pending = new Map();
 
   /**
    * @param {number} user whose it is
-   * @param {Pick<typeof storage, 'read' | 'write' | 'remove' | 'keys'>} [where]
+   * @param {(conversation: number) => string | undefined} createdOf when this server made a conversation, if that is known
+   * @param {Pick<typeof storage, 'read' | 'write' | 'remove' | 'keys' | 'forgetOld'>} [where]
    */
-  constructor(user, where = storage) {
+  constructor(user, createdOf, where = storage) {
     this.#start = `outbox:${user}:`;
+    this.#createdOf = createdOf;
     this.#storage = where;
+    where.forgetOld('outbox:');
     this.reload();
   }
 
@@ -36,27 +41,31 @@ export class Outbox {
   }
 
   /**
-   * @param {number} conversation
+   * @param {number} conversation one that is known
    * @param {string} content
    * @returns {Pending}
    */
   add(conversation, content) {
-    const pending = { key: randomKey(), conversation, content, at: this.#now() };
+    const created = this.#createdOf(conversation);
+    if (created === undefined) throw new Error('one writes where one has been');
+    const pending = { key: randomKey(), conversation, created, content, at: this.#now() };
     this.#keep(pending);
     return pending;
   }
 
   /**
-   * What waits or was refused in a conversation, in the order in which it was typed.
+   * What waits or was refused in a conversation, in the order in which it was typed; nothing before it is known.
    * @param {number} conversation
    * @returns {Pending[]}
    */
   of(conversation) {
-    const its = [...this.#pending.values()].filter((pending) => pending.conversation === conversation);
+    const here = this.#createdOf(conversation);
+    const isIts = (/** @type {Pending} */ pending) => pending.conversation === conversation && pending.created === here;
+    const its = [...this.#pending.values()].filter(isIts);
     return its.sort((a, b) => a.at - b.at);
   }
 
-  /** The conversations in which something waits. */
+  /** The conversations in which something waits, and those that another server has under these numbers. */
   conversations() {
     const waiting = [...this.#pending.values()].filter(({ refused }) => refused === undefined);
     return [...new Set(waiting.map(({ conversation }) => conversation))];
@@ -116,8 +125,9 @@ export class Outbox {
  * @returns {value is Pending}
  */
 function isPending(value) {
-  const { key, conversation, content, at } = value ?? {};
-  return typeof key === 'string' && Number.isInteger(conversation) && typeof content === 'string' && Number.isFinite(at);
+  const { key, conversation, created, content, at } = value ?? {};
+  const areTexts = [key, created, content].every((text) => typeof text === 'string');
+  return areTexts && Number.isInteger(conversation) && Number.isFinite(at);
 }
 
 /** 128 random bits. (`crypto.randomUUID` is not there over plain HTTP.) */

@@ -8,6 +8,7 @@ const AGAIN_MS = 5_000;
 
 export class Sender {
   #outbox;
+  #meet;
   #deliver;
   #told;
   /** @type {Set<number>} conversations that are being worked on */
@@ -18,11 +19,14 @@ export class Sender {
 
   /**
    * @param {import('./outbox.js').Outbox} outbox
-   * @param {(pending: Pending) => Promise<void>} deliver
-   * @param {(conversation: number) => void} told is called when something in a conversation's outbox changed
+   * @param {object} how
+   * @param {(conversation: number) => Promise<void>} how.meet has it known which conversation of the server it is
+   * @param {(pending: Pending) => Promise<void>} how.deliver
+   * @param {(conversation: number) => void} how.told is called when something in a conversation's outbox changed
    */
-  constructor(outbox, deliver, told) {
+  constructor(outbox, { meet, deliver, told }) {
     this.#outbox = outbox;
+    this.#meet = meet;
     this.#deliver = deliver;
     this.#told = told;
   }
@@ -46,10 +50,8 @@ export class Sender {
     this.#busy.add(conversation);
     clearTimeout(this.#timers.get(conversation));
     let failures = 0;
-    for (;;) {
-      const next = this.#outbox.of(conversation).find(({ refused }) => refused === undefined);
-      if (!next || this.#over) break;
-      const wait = await this.#send(next, failures);
+    while (!this.#over) {
+      const wait = await this.#next(conversation, failures);
       if (wait === null) break;
       failures = wait > 0 ? failures + 1 : 0;
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -58,30 +60,31 @@ export class Sender {
   }
 
   /**
-   * Tries one: how long to wait before the next, in milliseconds, or null if nobody is there.
-   * @param {Pending} pending
+   * Tries what is next: how long to wait before the next try, in milliseconds, or null if there is nothing or nobody.
+   * @param {number} conversation
    * @param {number} failures
    */
-  async #send(pending, failures) {
-    const { conversation, key } = pending;
+  async #next(conversation, failures) {
+    /** @type {Pending | undefined} */
+    let next;
     try {
-      await this.#deliver(pending);
-      this.#outbox.drop(key);
-      this.#told(conversation);
-      return 0;
+      await this.#meet(conversation);
+      next = this.#outbox.of(conversation).find(({ refused }) => refused === undefined);
+      if (!next) return null;
+      await this.#deliver(next);
+      this.#outbox.drop(next.key);
     } catch (error) {
       if (error instanceof Refusal && error.passes) {
         const longer = Math.min(WAIT_MS.first * 2 ** failures, WAIT_MS.longest);
         return Math.max(longer, (error.retryAfter ?? 0) * 1_000);
       }
       const nobody = error instanceof Unreachable || (error instanceof Refusal && error.code === 'unauthenticated');
-      if (nobody) {
-        if (!this.#over) this.#timers.set(conversation, setTimeout(() => this.one(conversation), AGAIN_MS));
-        return null;
-      }
-      this.#outbox.refuse(key, sentence(error));
-      this.#told(conversation);
-      return 0;
+      if (nobody && !this.#over) this.#timers.set(conversation, setTimeout(() => this.one(conversation), AGAIN_MS));
+      // A conversation that is not to be had here is another server's: what waits for it goes on waiting.
+      if (nobody || !next) return null;
+      this.#outbox.refuse(next.key, sentence(error));
     }
+    this.#told(conversation);
+    return 0;
   }
 }

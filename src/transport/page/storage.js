@@ -3,6 +3,9 @@
 /** Two servers behind one proxy, under different paths, keep apart. */
 const PREFIX = `duologue:${new URL('.', globalThis.document?.baseURI ?? 'http://nowhere/').pathname}:`;
 
+/** How long something waits for whoever wrote it, in milliseconds. */
+const KEPT_MS = 30 * 86_400_000;
+
 /** @type {Map<string, string>} */
 const memory = new Map();
 
@@ -107,6 +110,18 @@ export function keys(start) {
     // Only memory has any.
   }
   return [...found];
+}
+
+/**
+ * Forgets entries with an `at` (in milliseconds since the epoch) that is long ago, whoever's they are: of accounts and
+ * servers that are gone nobody else clears up. What has none is damaged.
+ * @param {string} start with which their keys begin
+ * @param {number} [now]
+ */
+export function forgetOld(start, now = Date.now()) {
+  for (const key of keys(start)) {
+    if (!(read(key)?.at > now - KEPT_MS)) remove(key);
+  }
 }
 
 /**

@@ -109,8 +109,8 @@ export class ChatView {
     };
     const messages = new MessagesView(this.#client, this.#id, other.name, doing);
     const composer = new Composer(other.name, {
-      draft: this.#drafts.read(this.#id),
-      keep: (text) => this.#drafts.write(this.#id, text),
+      draft: this.#drafts.read(conversation),
+      keep: (text) => this.#drafts.write(conversation, text),
       typing: (is) => this.#client.typing(this.#id, is),
       send: (text) => {
         this.#client.send(this.#id, text);

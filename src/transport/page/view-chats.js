@@ -118,8 +118,9 @@ export class ChatsView {
    * @param {Pending | undefined} pending
    * @param {boolean} typing
    */
-  #preview(place, { id, other, last }, pending, typing) {
-    const draft = id === this.#open ? '' : this.#drafts.read(id);
+  #preview(place, conversation, pending, typing) {
+    const { id, other, last } = conversation;
+    const draft = id === this.#open ? '' : this.#drafts.read(conversation);
     const [tick, text] = /** @type {HTMLElement[]} */ ([...place.children]);
     place.classList.toggle('typing', typing);
     place.classList.toggle('draft', !typing && draft !== '');

@@ -28,6 +28,7 @@ interface Message {
 
 interface ConversationView {
   id: number;
+  created_at: string;
   updated_at: string;
   last_message_at: string | null;
 }
@@ -68,6 +69,8 @@ interface Pending {
   /** Its `client_message_id`. */
   key: string;
   conversation: number;
+  /** When that conversation was made: another server's of the same number was made at another time. */
+  created: string;
   content: string;
   /** When it was typed, in milliseconds since the epoch. */
   at: number;
