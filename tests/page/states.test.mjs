@@ -76,9 +76,22 @@ for (const [screen, options] of SCREENS) {
     await anas.page.goto(`${it.server.url}/#/`);
     await anas.page.getByRole('button', { name: `You: ${ana.name}` }).click();
     await look(anas, screen, '09-you');
-    await anas.page.goto(`${it.server.url}/#/c/987654`);
-    await anas.page.getByText('There is no such conversation.').waitFor();
-    await look(anas, screen, '10-no-such-chat');
+    await anas.press('Account…');
+    await look(anas, screen, '10-account');
+    const account = anas.page.getByRole('dialog', { name: 'Account' });
+    await account.getByLabel('Current password').fill('wrong horse');
+    await account.getByLabel('New password').fill('short');
+    await anas.press('Change password');
+    await account.getByText('New password must').waitFor();
+    await look(anas, screen, '11-account-refused');
+    await anas.press('Delete account…');
+    await look(anas, screen, '12-account-delete');
+    await anas.press('Sign out everywhere');
+    await anas.page.getByText('You are signed out on every device.').first().waitFor();
+    await look(anas, screen, '13-signed-out');
+    await cleos.page.goto(`${it.server.url}/#/c/987654`);
+    await cleos.page.getByText('There is no such conversation.').waitFor();
+    await look(cleos, screen, '14-no-such-chat');
   });
 }
 
@@ -102,7 +115,7 @@ async function inSight(sentence, text) {
 test('without scripts, the page says what it needs', async (t) => {
   const window = await Window.open(t, it.browser, it.server.url, { javaScriptEnabled: false });
   await inSight(window.page.locator('noscript p'), /this page needs JavaScript/);
-  await window.picture('11-no-scripts');
+  await window.picture('15-no-scripts');
 });
 
 test('a browser that does not understand the page says so', async (t) => {

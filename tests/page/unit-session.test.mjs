@@ -110,6 +110,60 @@ test('without Web Locks, calls of one tab that meet the end of a token exchange 
   assert.equal(asked.length, 1);
 });
 
+test('while one tab changes the password, nobody exchanges what that has ended', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  let answerNow;
+  server(({ path }) => {
+    if (path === '/api/auth/refresh') return refused('unauthenticated', 401);
+    return new Promise((resolve) => {
+      answerNow = () => resolve(answer(200, { status: 'success', data: { user: { id: 1 }, token: 'new', refresh_token: 'r2' } }));
+    });
+  });
+  const [tab, other] = [new Session(), new Session()];
+  const changed = tab.changePassword({ password: 'a', new_password: 'b' });
+  await turn();
+  const renewals = [tab.renew(old), other.renew(old)];
+  await turn();
+  answerNow();
+  await changed;
+  told();
+  assert.deepEqual(await Promise.all(renewals), ['new', 'new']);
+  assert.deepEqual(asked.map(({ path, by }) => [path, by]), [['/api/users/me/password', `Bearer ${old}`]]);
+  assert.deepEqual(asked[0].body, { password: 'a', new_password: 'b', refresh: true });
+});
+
+test('a password that is refused ends nothing, and a token that is over is renewed first', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(() => refused('invalid_credentials', 401));
+  const session = new Session();
+  await assert.rejects(session.deleteAccount({ password: 'a' }), /invalid_credentials/);
+  assert.deepEqual([session.token, asked.length], [old, 1]);
+  server(({ path, by }) => {
+    if (path === '/api/auth/refresh') return renewed();
+    return by === `Bearer ${old}` ? refused('unauthenticated', 401) : answer(200, { status: 'success', data: {} });
+  });
+  await session.signOutEverywhere();
+  assert.deepEqual([session.user, session.why, session.news], [null, '', 'You are signed out on every device.']);
+  assert.deepEqual(asked.map(({ path }) => path.split('/').at(-1)), ['logout-everywhere', 'refresh', 'logout-everywhere']);
+});
+
+test('an exchange that is refused ends nothing that another tab has got meanwhile', async () => {
+  delete navigator.locks;
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const old = token(nowS());
+  signedIn(old);
+  server(() => {
+    storage.write('session', { user: { id: 1, name: 'Ana' }, token: 'new', refresh_token: 'r2' });
+    return refused('unauthenticated', 401);
+  });
+  assert.equal(await new Session().renew(old), 'new');
+  assert.equal(storage.read('session').token, 'new');
+});
+
 test('a token is renewed when a fifth to a tenth of its life is left, and an old one at once', async () => {
   const ages = [[0, HOUR_S * 0.8], [0, HOUR_S * 0.9, 1], [1_000, HOUR_S * 0.8 - 1_000], [HOUR_S * 2, 0]];
   for (const [age, due, drawn = 0] of ages) {

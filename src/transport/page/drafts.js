@@ -32,6 +32,11 @@ export class Drafts {
     else storage.remove(key);
   }
 
+  /** Nobody will come back for them. */
+  clear() {
+    for (const key of storage.keys(this.#start)) storage.remove(key);
+  }
+
   /** @param {Named} conversation */
   #key({ id, created }) {
     return `${this.#start}${id}:${created}`;

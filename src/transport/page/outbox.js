@@ -107,6 +107,12 @@ export class Outbox {
     return this.#pending.delete(key);
   }
 
+  /** Nobody will come back for it. */
+  clear() {
+    for (const key of this.#storage.keys(this.#start)) this.#storage.remove(key);
+    this.#pending.clear();
+  }
+
   /** The time, and never the same twice: it is the order in which messages go out. */
   #now() {
     const last = Math.max(0, ...[...this.#pending.values()].map(({ at }) => at));

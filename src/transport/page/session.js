@@ -3,15 +3,9 @@ import { ask } from './api.js';
 import { Changes } from './changes.js';
 import { Refusal } from './refusal.js';
 import * as storage from './storage.js';
+import { renewalOf } from './token.js';
 
 const KEY = 'session';
-/**
- * A token is renewed when a fifth of its life is left, or up to half of that later: where tabs cannot agree on which of
- * them does it, they shall not do it at once.
- */
-const LEFT = 0.2;
-/** Timers cannot be longer (2^31 − 1 ms). */
-const TIMER_MAX_MS = 2_000_000_000;
 const AGAIN_MS = 30_000;
 
 /**
@@ -28,6 +22,8 @@ export class Session {
   #now = null;
   /** Why one is not signed in any more, in the server's words. */
   why = '';
+  /** What came of the last thing that one did here, if that is worth a word. */
+  news = '';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** The one that is under way here. @type {{stale: string, token: Promise<string>} | null} */
@@ -56,7 +52,7 @@ export class Session {
    */
   async signIn(call, fields) {
     const { data } = await ask('POST', `api/auth/${call}`, { body: { ...fields, refresh: true } });
-    this.why = '';
+    this.why = this.news = '';
     this.#keep(data);
   }
 
@@ -75,7 +71,7 @@ export class Session {
   /** Ends the sign-in here, and at the server if that can be reached. */
   async signOut() {
     const token = this.token;
-    this.why = '';
+    this.why = this.news = '';
     this.#keep(null);
     try {
       await ask('POST', 'api/auth/logout', { token });
@@ -85,13 +81,69 @@ export class Session {
   }
 
   /**
+   * Another password. All other devices are signed out.
+   * @param {Record<string, string>} fields
+   */
+  async changePassword(fields) {
+    await this.#endAll('PUT', 'api/users/me/password', { ...fields, refresh: true });
+  }
+
+  async signOutEverywhere() {
+    await this.#endAll('POST', 'api/auth/logout-everywhere', {}, 'You are signed out on every device.');
+  }
+
+  /** @param {Record<string, string>} fields */
+  async deleteAccount(fields) {
+    await this.#endAll('DELETE', 'api/users/me', fields, 'Your account is deleted.');
+  }
+
+  /**
+   * Does what ends every token, the one here too. Whoever meets that end before the answer is here, in this tab or in
+   * another, waits for what comes in its place, as for a renewal: an exchange of their own would be refused.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} body
+   * @param {string} [news] what to say when it is done
+   */
+  async #endAll(method, path, body, news = '') {
+    for (let tries = 0, isDone = false; !isDone; tries += 1) {
+      await this.#renewal?.token.catch(() => {});
+      const { token } = this;
+      if (!token) throw new Refusal({ status: 'error', code: 'unauthenticated', message: this.why });
+      const work = async () => {
+        const { data } = await ask(method, path, { body, token });
+        isDone = true;
+        this.why = '';
+        this.news = news;
+        this.#keep(data.token ? data : null);
+      };
+      try {
+        await this.#replace(token, work);
+      } catch (error) {
+        if (isDone) return; // there is nobody any more
+        if (!(error instanceof Refusal) || error.code !== 'unauthenticated' || tries > 0) throw error;
+        await this.renew(token);
+      }
+    }
+  }
+
+  /**
    * A token in place of `stale`; one that another tab has got by now, if so.
    * @param {string} stale
    * @returns {Promise<string>}
    */
   renew(stale) {
+    return this.#replace(stale, () => this.#exchange());
+  }
+
+  /**
+   * @param {string} stale
+   * @param {() => Promise<void>} exchange what brings another, if nobody else does
+   * @returns {Promise<string>}
+   */
+  #replace(stale, exchange) {
     if (this.#renewal?.stale !== stale) {
-      const token = this.#renewed(stale).finally(() => {
+      const token = this.#replaceInTurn(stale, exchange).finally(() => {
         if (this.#renewal?.token === token) this.#renewal = null;
       });
       this.#renewal = { stale, token };
@@ -99,13 +151,16 @@ export class Session {
     return this.#renewal.token;
   }
 
-  /** @param {string} stale */
-  async #renewed(stale) {
+  /**
+   * @param {string} stale
+   * @param {() => Promise<void>} exchange
+   */
+  async #replaceInTurn(stale, exchange) {
     this.#take(storage.read(KEY));
     if (this.token === stale) {
       const over = this.#replaced(stale);
       const known = () => this.#replaced(this.token);
-      await Promise.race([over, storage.first(`renewal of ${stale}`, () => this.#exchange(), { over, known })]);
+      await Promise.race([over, storage.first(`renewal of ${stale}`, exchange, { over, known })]);
     }
     if (!this.token) throw new Refusal({ status: 'error', code: 'unauthenticated', message: this.why });
     return this.token;
@@ -118,6 +173,8 @@ export class Session {
       const { data } = await ask('POST', 'api/auth/refresh', { body: { refresh_token: now.refresh_token } });
       this.#keep({ ...now, ...data });
     } catch (error) {
+      this.#take(storage.read(KEY)); // another tab, with which one cannot agree, may have been faster
+      if (this.token !== now.token) return;
       if (error instanceof Refusal && !error.passes) {
         this.why = error.message;
         this.#keep(null);
@@ -165,13 +222,9 @@ export class Session {
   /** @param {number} [clock] */
   #renewInTime(clock) {
     clearTimeout(this.#timer);
-    const token = this.token;
-    const claims = token && claimsOf(token);
-    if (!token || !claims) return;
-    // A new one by how long it lives: the clock here may be wrong, and would have it renewed again and again.
-    const life = (claims.exp - claims.iat) * 1_000 * (1 - LEFT * (1 - Math.random() / 2));
-    const due = clock === undefined ? life : Math.min(life, claims.iat * 1_000 + life - clock);
-    this.#renewAfter(token, Math.max(0, Math.min(due, TIMER_MAX_MS)));
+    const { token } = this;
+    const wait = token && renewalOf(token, clock);
+    if (token && typeof wait === 'number') this.#renewAfter(token, wait);
   }
 
   /**
@@ -184,20 +237,5 @@ export class Session {
         if (this.token === token) this.#renewAfter(token, AGAIN_MS);
       });
     }, wait);
-  }
-}
-
-/**
- * What a JWT says; null if it is none.
- * @param {string} token
- * @returns {{iat: number, exp: number} | null}
- */
-export function claimsOf(token) {
-  try {
-    const body = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-    const { iat, exp } = JSON.parse(atob(body));
-    return Number.isFinite(iat) && Number.isFinite(exp) ? { iat, exp } : null;
-  } catch {
-    return null;
   }
 }

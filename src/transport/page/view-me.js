@@ -2,6 +2,7 @@
 import { el, say, show } from './dom.js';
 import { Popup, Trouble, avatar, named, showStatus } from './parts.js';
 import { sentence } from './refusal.js';
+import { AccountDialog } from './view-account.js';
 
 /** @type {[Status, string][]} */
 const CHOICES = [
@@ -10,16 +11,22 @@ const CHOICES = [
   ['offline', 'Appear offline'],
 ];
 
+/** @typedef {import('./view-account.js').Doing & {signOut: () => void}} Way */
+
 export class MeView {
   #client;
+  #way;
   #ends;
+  /** @type {AccountDialog | null} */
+  #dialog = null;
 
   /**
    * @param {import('./client.js').Client} client
-   * @param {() => void} signOut
+   * @param {Way} way
    */
-  constructor(client, signOut) {
+  constructor(client, way) {
     this.#client = client;
+    this.#way = way;
     const { me } = client.model;
     this.avatar = avatar(me);
     this.label = el('span', { class: 'texts' }, named(me.name), el('span', { class: 'status' }));
@@ -33,6 +40,8 @@ export class MeView {
     this.notify = el('button', { type: 'button', class: 'wide', onclick: () => this.#allow() }, 'Allow notifications');
     this.allowed = el('p', { class: 'hint' });
     this.email = el('bdi');
+    const attributes = { type: 'button', class: 'wide', 'aria-haspopup': 'dialog', onclick: () => this.#account() };
+    const account = el('button', attributes, 'Account…');
     const panel = el(
       'div',
       { class: 'menu', id: 'me', role: 'dialog', 'aria-label': 'You' },
@@ -41,7 +50,8 @@ export class MeView {
       this.trouble.element,
       this.notify,
       this.allowed,
-      el('button', { type: 'button', class: 'wide', onclick: signOut }, 'Sign out'),
+      account,
+      el('button', { type: 'button', class: 'wide', onclick: () => way.signOut() }, 'Sign out'),
     );
     this.popup = new Popup(this.button, panel);
     this.element = el('div', { class: 'me-place' }, this.button, panel);
@@ -54,6 +64,16 @@ export class MeView {
 
   end() {
     for (const end of this.#ends) end();
+    this.#dialog?.close();
+  }
+
+  #account() {
+    const { email } = this.#client.model.me;
+    this.popup.toggle(false);
+    this.#dialog = new AccountDialog(this.element, email ?? '', this.#way, () => {
+      this.#dialog = null;
+      this.button.focus();
+    });
   }
 
   #render() {

@@ -28,9 +28,24 @@ export class Shell {
     this.client = new Client(session, user);
     this.drafts = new Drafts(user.id);
     this.chats = new ChatsView(this.client, this.drafts);
-    this.me = new MeView(this.client, () => {
-      window.location.hash = router.HOME; // the next one to sign in here is not in this one's chat
-      session.signOut();
+    // The next one to sign in here is not in this one's chat.
+    const home = () => (window.location.hash = router.HOME);
+    this.me = new MeView(this.client, {
+      signOut() {
+        home();
+        session.signOut();
+      },
+      changePassword: (fields) => session.changePassword(fields),
+      async signOutEverywhere() {
+        await session.signOutEverywhere();
+        home();
+      },
+      deleteAccount: async (fields) => {
+        await session.deleteAccount(fields);
+        this.drafts.clear();
+        this.client.outbox.clear();
+        home();
+      },
     });
     this.attention = new Attention(this.client);
     this.banner = new Banner(this.client);
