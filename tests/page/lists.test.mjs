@@ -123,3 +123,52 @@ test('a long list goes on as one scrolls', async (t) => {
   assert.equal(await entries.last().locator('.name').innerText(), others[0].name);
   await anas.titled('(56) Duologue');
 });
+
+test('the open chat is in sight in the list, wherever one came from, and the list can be scrolled away from it', async (t) => {
+  const [ana, ...others] = await people(it.server, 'Ana', ...Array.from({ length: 24 }, (_, i) => `Friend${i}n`));
+  for (const other of others) await other.send(await other.chatWith(ana), 'hello');
+  const anas = await windowOf(t, it, ana);
+  await anas.page.getByRole('link', { name: 'start a new one' }).click();
+  await anas.page.getByLabel('Search people by name').fill(others[0].name);
+  await anas.page.getByRole('list', { name: 'People' }).getByRole('button').filter({ hasText: others[0].name }).click();
+  await anas.field.waitFor();
+  const entry = anas.page.locator('.list a[aria-current]').filter({ hasText: others[0].name });
+  const { height } = anas.page.viewportSize();
+  const isInSight = async () => {
+    const box = await entry.boundingBox();
+    return box && box.y >= 0 && box.y + box.height <= height;
+  };
+  await until('the entry to be in sight', isInSight);
+  await anas.page.locator('.lists').first().evaluate((list) => list.scrollTo(0, 0));
+  await others[1].send(await others[1].chatWith(ana), 'something new');
+  await anas.entry(others[1].name).filter({ hasText: 'something new' }).waitFor();
+  assert.equal(await isInSight(), false);
+});
+
+test('a list that could not be read says why, does not pretend to be loading, and is read again', async (t) => {
+  const { ana, ben } = await pair(it);
+  const body = JSON.stringify({ status: 'error', code: 'overloaded', message: 'Too busy, sorry.' });
+  const prepare = async (page) => {
+    await page.clock.install();
+    await page.route('**/api/conversations?**', (route) => route.fulfill({ status: 503, body }));
+  };
+  const anas = await windowOf(t, it, ana, { prepare });
+  await anas.banner.filter({ hasText: 'Too busy, sorry.' }).waitFor();
+  await anas.page.getByText('Loading conversations…').waitFor({ state: 'hidden' });
+  await anas.page.unroute('**/api/conversations?**');
+  await anas.page.clock.fastForward(15_000);
+  await anas.entry(ben.name).waitFor();
+  await anas.banner.waitFor({ state: 'hidden' });
+});
+
+test('what is long or wide stays within its place, on a small screen too', async (t) => {
+  const { ana } = await pair(it);
+  const anas = await windowOf(t, it, ana, { ...PHONE, viewport: { width: 640, height: 320 }, hash: '#/people' });
+  await anas.page.getByLabel('Search people by name').fill('q'.repeat(100));
+  await anas.page.getByText('Nobody is called').waitFor();
+  const widths = await anas.page.locator('.people .lists').evaluate((list) => [list.scrollWidth, list.clientWidth]);
+  assert.ok(widths[0] <= widths[1], `${widths}`);
+  await anas.page.getByRole('button', { name: `You: ${ana.name}` }).click();
+  const { y, height } = await anas.page.getByRole('dialog', { name: 'You' }).boundingBox();
+  assert.ok(y + height <= 320, `the menu ends at ${y + height}`);
+});

@@ -198,9 +198,9 @@ export class Client {
     }
   }
 
-  /** A quiet line is tried: the browser does not say when it is dead. */
+  /** A quiet line is tried, because the browser does not say when it is dead; and what could not be read is read again. */
   #tick() {
-    if (this.socket.state === 'blocked') {
+    if (this.socket.state === 'blocked' || this.failure) {
       this.refresh();
       this.sender.all();
     }

@@ -20,6 +20,8 @@ export class ChatsView {
   #drafts;
   /** @type {number | null} the open one */
   #open = null;
+  /** @type {number | null} the open one, until it was brought into sight */
+  #sought = null;
   #ends;
   #isLoading = false;
 
@@ -46,6 +48,7 @@ export class ChatsView {
     const clock = setInterval(() => this.#render(), MINUTE_MS);
     this.#ends = [
       client.model.changes.on('list', () => this.#render()),
+      client.changes.on('connection', () => this.#render()),
       () => observer.disconnect(),
       () => clearInterval(clock),
     ];
@@ -59,11 +62,12 @@ export class ChatsView {
   /** @param {number | null} id which one is open */
   mark(id) {
     this.#open = id;
+    this.#sought = id;
     this.#render();
   }
 
   #render() {
-    const { model, lists } = this.#client;
+    const { model, lists, failure } = this.#client;
     const list = model.list;
     keep(
       this.list,
@@ -72,9 +76,18 @@ export class ChatsView {
       (conversation) => this.#make(conversation),
       (element, conversation) => this.#update(element, conversation),
     );
-    show(this.waiting, lists.cursor === undefined && list.length === 0);
+    show(this.waiting, lists.cursor === undefined && list.length === 0 && !failure);
     show(this.nothing, lists.cursor !== undefined && list.length === 0);
     show(this.more, Boolean(lists.cursor));
+    this.#seek();
+  }
+
+  /** Brings the open one into sight, once: after that the list stands where one scrolls it. */
+  #seek() {
+    const entry = this.#sought !== null && this.list.querySelector(`a[href="${router.chat(this.#sought)}"]`);
+    if (!entry) return;
+    this.#sought = null;
+    entry.scrollIntoView({ block: 'nearest' });
   }
 
   /** @param {Conversation} conversation */

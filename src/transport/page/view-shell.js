@@ -57,7 +57,8 @@ export class Shell {
     this.lists = el('div', { class: 'lists-place' });
     const side = el('section', { class: 'side', 'aria-label': 'Chats and people' });
     side.append(this.me.element, tabs, this.lists);
-    this.nobody = el('div', { class: 'nobody' }, icon('chats'), el('p', {}, 'Choose a conversation, or start a new one.'));
+    const begin = el('a', { href: '#/people' }, 'start a new one');
+    this.nobody = el('div', { class: 'nobody' }, icon('chats'), el('p', {}, 'Choose a conversation, or ', begin, '.'));
     this.main = el('section', { class: 'main', 'aria-label': 'Chat' }, this.nobody);
     const title = el('h1', { class: 'unseen' }, 'Duologue');
     const panes = el('main', { class: 'panes' }, title, side, this.main);
@@ -90,9 +91,6 @@ export class Shell {
   /** @param {import('./router.js').Route} route */
   #go(route) {
     this.element.dataset.place = route.place;
-    if (route.place === 'chat') this.#openChat(route.id);
-    else this.#closeChat();
-    // Beside an open chat the list stays that one looked at last.
     if (route.place === 'people' && !this.#people) {
       this.#people = new PeopleView(this.client);
       this.lists.append(this.#people.element);
@@ -106,6 +104,8 @@ export class Shell {
     show(this.chats.element, !people);
     this.#current(this.tabs.people, people);
     this.#current(this.tabs.chats, !people);
+    if (route.place === 'chat') this.#openChat(route.id);
+    else this.#closeChat();
   }
 
   /**
