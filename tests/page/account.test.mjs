@@ -114,6 +114,8 @@ test('one deletes the account, with the password, and what one wrote stays with 
   const [ana, ben] = await people(it.server, 'Ana', 'Ben');
   const chat = await ana.chatWith(ben);
   await ana.send(chat, 'remember me');
+  const bens = await windowOf(t, it, ben, { hash: `#/c/${chat}` });
+  await bens.sees('remember me');
   const { window, email } = await signedIn(t, ana, { hash: `#/c/${chat}` });
   await window.field.fill('never said');
   await openAccount(window, ana);
@@ -134,8 +136,12 @@ test('one deletes the account, with the password, and what one wrote stays with 
   await signIn(window, email, OLD);
   await window.page.getByText('The e-mail address or the password is wrong.').waitFor();
 
-  const bens = await windowOf(t, it, ben);
-  await bens.openChat('Deleted account');
+  // Nobody tells that a name is gone: one hears of it with the next connection.
+  await bens.page.context().setOffline(true);
+  await bens.banner.waitFor();
+  await bens.page.context().setOffline(false);
+  await bens.entry('Deleted account').waitFor();
+  await bens.page.getByRole('heading', { name: 'Deleted account' }).waitFor();
   await bens.sees('remember me');
 });
 

@@ -52,6 +52,16 @@ export function avatar(person) {
 }
 
 /**
+ * Somebody's name and initials, where both stand: they are others when the account is deleted.
+ * @param {Element} place
+ * @param {string} name
+ */
+export function showName(place, name) {
+  say(/** @type {Element} */ (place.querySelector('.name')), name);
+  say(/** @type {Element} */ (place.querySelector('.avatar')), initials(name));
+}
+
+/**
  * @param {Element} place
  * @param {Status} status
  */

@@ -1,7 +1,7 @@
 // A chat: who it is with, what was said, and where one answers.
 import * as dates from './dates.js';
 import { announce, el, say } from './dom.js';
-import { avatar, icon, named, sentencePlace, showStatus } from './parts.js';
+import { avatar, icon, named, sentencePlace, showName, showStatus } from './parts.js';
 import { sentence } from './refusal.js';
 import { line } from './text.js';
 import { Composer } from './view-composer.js';
@@ -94,8 +94,9 @@ export class ChatView {
     this.avatar = avatar(other);
     this.status = el('p', { class: 'status', 'aria-live': 'polite' });
     const title = el('div', { class: 'who' }, el('h2', {}, named(other.name)), this.status);
-    this.#showPresence();
-    return el('header', { class: 'head' }, this.#back(), this.avatar, title);
+    this.head = el('header', { class: 'head' }, this.#back(), this.avatar, title);
+    this.#showOther();
+    return this.head;
   }
 
   #show() {
@@ -127,7 +128,7 @@ export class ChatView {
     const looked = () => messages.look();
     document.addEventListener('visibilitychange', looked);
     const update = () => {
-      this.#showPresence();
+      this.#showOther();
       messages.update();
     };
     const clock = setInterval(update, MINUTE_MS);
@@ -144,9 +145,10 @@ export class ChatView {
     );
   }
 
-  #showPresence() {
+  #showOther() {
     const { other, typing } = /** @type {import('./model.js').Conversation} */ (this.conversation);
-    if (!this.avatar || !this.status) return;
+    if (!this.head || !this.avatar || !this.status) return;
+    showName(this.head, other.name);
     showStatus(this.avatar, other.status);
     this.status.classList.toggle('typing', typing);
     say(this.status, typing ? 'typing…' : dates.presence(other));

@@ -2,7 +2,7 @@
 import * as dates from './dates.js';
 import { el, keep, say, show } from './dom.js';
 import { unreadIn } from './model.js';
-import { avatar, icon, named, sentencePlace, showStatus } from './parts.js';
+import { avatar, icon, named, sentencePlace, showName, showStatus } from './parts.js';
 import { sentence } from './refusal.js';
 import * as router from './router.js';
 import { line } from './text.js';
@@ -111,6 +111,7 @@ export class ChatsView {
     const link = part('a');
     if (id === this.#open) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
+    showName(link, other.name);
     showStatus(part('.avatar-place'), other.status);
     say(part('.presence'), `, ${dates.presence(other)}`);
     const pending = this.#client.outbox.of(id).at(-1);
