@@ -20,9 +20,9 @@ pub enum ChatError {
     /// No token, or none that counts. Never says what was wrong with it.
     #[error("Please sign in: the token is missing, expired or not valid.")]
     Unauthenticated,
-    /// The e-mail address is unknown or the password is wrong; never says which.
-    #[error("The e-mail address or the password is wrong.")]
-    InvalidCredentials,
+    /// The password is wrong; of who signs in it never says whether that or the e-mail address.
+    #[error("{0}")]
+    InvalidCredentials(&'static str),
     /// The conversation is somebody else's.
     #[error("You are not part of this conversation.")]
     NotAParticipant,
@@ -108,7 +108,7 @@ impl ChatError {
             Self::field("content", "must have 1 to 4000 characters"),
             Self::MalformedJson("it ends too early"),
             Self::Unauthenticated,
-            Self::InvalidCredentials,
+            Self::InvalidCredentials("The e-mail address or the password is wrong."),
             Self::NotAParticipant,
             Self::Forbidden("Pages of this origin may not connect."),
             Self::NotFound("conversation"),
@@ -130,7 +130,7 @@ impl ChatError {
             Self::Invalid(_) => "validation_failed",
             Self::MalformedJson(_) => "malformed_json",
             Self::Unauthenticated => "unauthenticated",
-            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidCredentials(_) => "invalid_credentials",
             Self::NotAParticipant => "not_a_participant",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
@@ -186,7 +186,7 @@ mod tests {
             ChatError::Invalid(_) => 0,
             ChatError::MalformedJson(_) => 1,
             ChatError::Unauthenticated => 2,
-            ChatError::InvalidCredentials => 3,
+            ChatError::InvalidCredentials(_) => 3,
             ChatError::NotAParticipant => 4,
             ChatError::Forbidden(_) => 5,
             ChatError::NotFound(_) => 6,

@@ -63,18 +63,23 @@ impl Chat {
     pub async fn login(&self, login: Login) -> Result<SignedIn, ChatError> {
         let _permit = self.admit()?;
         let account = self.recognize(&login.email, login.password).await?;
+        let neither = "The e-mail address or the password is wrong.";
+        let account = account.ok_or(ChatError::InvalidCredentials(neither))?;
         self.signed_in(account, login.refresh).await
     }
 
     /// The account with this e-mail address, if the password is its own.
-    async fn recognize(&self, email: &str, password: String) -> Result<Account, ChatError> {
+    async fn recognize(&self, email: &str, password: String) -> Result<Option<Account>, ChatError> {
         let found = self.0.neighbours.store.credentials(email).await?;
         let (account, kept) = found.unzip();
         let right = self.0.passwords.check(password, kept).await?;
-        match account {
-            Some(account) if right => Ok(account),
-            _ => Err(ChatError::InvalidCredentials),
-        }
+        Ok(account.filter(|_| right))
+    }
+
+    /// The caller's own account, if the password is its own: a token alone does not do.
+    async fn vouched(&self, caller: &Caller, password: String) -> Result<Account, ChatError> {
+        let account = self.recognize(&caller.person.email, password).await?;
+        account.ok_or(ChatError::InvalidCredentials("The password is wrong."))
     }
 
     /// Notes the sign-in, and issues its tokens.
@@ -201,8 +206,7 @@ impl Chat {
         change: NewPassword,
     ) -> Result<SignedIn, ChatError> {
         let _permit = self.admit()?;
-        let email = &caller.person.email;
-        let mut account = self.recognize(email, change.current).await?;
+        let mut account = self.vouched(caller, change.current).await?;
         let hash = self.0.passwords.hash(change.new).await?;
         let (chat, user) = (self.clone(), caller.id());
         let ended = self.to_the_end(async move {
@@ -223,7 +227,7 @@ impl Chat {
     /// [`ChatError::InvalidCredentials`] if the password is another.
     pub async fn delete_account(&self, caller: &Caller, password: String) -> Result<(), ChatError> {
         let _permit = self.admit()?;
-        self.recognize(&caller.person.email, password).await?;
+        self.vouched(caller, password).await?;
         let (chat, user) = (self.clone(), caller.id());
         self.to_the_end(async move {
             let store = &chat.0.neighbours.store;

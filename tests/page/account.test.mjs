@@ -69,7 +69,7 @@ test('another password signs all other devices out, and none of the tabs here', 
     await window.press('Change password');
   };
   await change('wrong horse', NEW);
-  await beside(window, 'Current password', 'The e-mail address or the password is wrong.');
+  await beside(window, 'Current password', 'The password is wrong.');
   await change(OLD, 'short');
   await beside(window, 'New password', 'New password must have 8 to 1024 bytes.');
   assert.equal(await dialog(window).locator('[aria-invalid]').count(), 1, 'what was right is marked no longer');
@@ -128,7 +128,7 @@ test('one deletes the account, with the password, and what one wrote stays with 
   const password = dialog(window).getByLabel('Password', { exact: true });
   await password.fill('wrong horse');
   await password.press('Enter');
-  await beside(window, 'Password', 'The e-mail address or the password is wrong.');
+  await beside(window, 'Password', 'The password is wrong.');
   await password.fill(OLD);
   await window.press('Delete my account for good');
   await window.page.getByText('Your account is deleted.').first().waitFor();

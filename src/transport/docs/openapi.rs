@@ -154,7 +154,9 @@ pub(super) fn meaning(error: &ChatError) -> String {
         ChatError::Invalid(_) => "the input breaks a rule; `errors` says which field and how",
         ChatError::MalformedJson(_) => "the text is no JSON, or no UTF-8",
         ChatError::Unauthenticated => "no token, or none that counts any more: sign in again",
-        ChatError::InvalidCredentials => "the e-mail address is unknown or the password is wrong",
+        ChatError::InvalidCredentials(_) => {
+            "the e-mail address is unknown or the password is wrong"
+        }
         ChatError::NotAParticipant => "the conversation is of other people",
         ChatError::Forbidden(_) => "not allowed, for the reason that `message` tells",
         ChatError::NotFound(_) => "what was asked for is not there",

@@ -100,7 +100,7 @@ pub(in crate::transport) fn status(error: &ChatError) -> StatusCode {
         ChatError::Invalid(_) | ChatError::MalformedJson(_) | ChatError::UnknownEvent => {
             StatusCode::BAD_REQUEST
         }
-        ChatError::Unauthenticated | ChatError::InvalidCredentials => StatusCode::UNAUTHORIZED,
+        ChatError::Unauthenticated | ChatError::InvalidCredentials(_) => StatusCode::UNAUTHORIZED,
         ChatError::NotAParticipant | ChatError::Forbidden(_) => StatusCode::FORBIDDEN,
         ChatError::NotFound(_) => StatusCode::NOT_FOUND,
         ChatError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
