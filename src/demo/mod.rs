@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 use crate::app::App;
 use crate::chat::{Caller, Chat};
 use crate::config::Config;
-use crate::transport::server;
 use crate::wire::account::Register;
 use crate::wire::command::Draft;
 use crate::wire::view::{SignedIn, TokenPair};
@@ -67,10 +66,10 @@ fn throw_away(config: Config, directory: &Path) -> Config {
 /// Listens at `wanted`, or if that is taken, on a free port of the same host; then the port that is
 /// taken comes along.
 async fn listen(wanted: &str) -> anyhow::Result<(TcpListener, Option<String>)> {
-    let first = server::listen(wanted).await;
+    let first = TcpListener::bind(wanted).await;
     let (listener, taken) = match (first, wanted.rsplit_once(':')) {
         (Err(error), Some((host, port))) if error.kind() == io::ErrorKind::AddrInUse => {
-            let free = server::listen(&format!("{host}:0")).await;
+            let free = TcpListener::bind(format!("{host}:0")).await;
             (free, Some(port.to_owned()))
         }
         (first, _) => (first, None),
