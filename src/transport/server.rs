@@ -58,6 +58,11 @@ const RESERVED_FILES: u64 = 64;
 /// and thousands come at once when what they were connected to starts anew.
 const LISTEN_QUEUE: u32 = 65_535;
 
+/// How many connections are accepted in a row before whoever is ready has had a turn. With one at a time thousands
+/// that come at once are the least felt by others, but one that comes while the server is full waits for
+/// seconds until it is told so; with as many as there are it is the other way round (`benches/README.md`, History).
+const ACCEPTED_IN_A_ROW: u32 = 4;
+
 /// Listens on `address`, a host and a port.
 ///
 /// # Errors
@@ -96,7 +101,12 @@ pub async fn serve(
     let most = connections_max(&limits);
     let places = Arc::new(Semaphore::new(most));
     let http = Arc::new(http(&limits));
+    let mut in_a_row = 0;
     loop {
+        in_a_row = (in_a_row + 1) % ACCEPTED_IN_A_ROW;
+        if in_a_row == 0 {
+            tokio::task::yield_now().await;
+        }
         // What has no place waits in the listen queue.
         let accepting = async {
             let place = Arc::clone(&places).acquire_owned().await;
