@@ -3,7 +3,7 @@
 //! A session keeps its person's [`Allowance`], so that a send over a socket costs a
 //! compare-and-swap for its rate and another for its place. REST looks it up.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,9 +106,27 @@ impl Quotas {
         };
         Allowance(Some(kept(&self.people, &person, new)))
     }
+
+    /// Takes one from what `key` may have of `rate`.
+    fn take<K: Clone + Eq + Hash>(
+        &self,
+        buckets: &Cache<K, Arc<Bucket>>,
+        key: &K,
+        rate: &Rate,
+    ) -> Result<(), ChatError> {
+        self.rules.take(&kept(buckets, key, Arc::default), rate)
+    }
 }
 
 impl Chat {
+    /// What the quotas say, if there are any.
+    fn within(
+        &self,
+        quotas: impl FnOnce(&Quotas) -> Result<(), ChatError>,
+    ) -> Result<(), ChatError> {
+        self.0.quotas.as_ref().map_or(Ok(()), quotas)
+    }
+
     /// What `person` may still do.
     pub(super) fn allowance(&self, person: UserId) -> Allowance {
         let quotas = self.0.quotas.as_ref();
@@ -120,12 +138,10 @@ impl Chat {
     /// # Errors
     /// [`ChatError::RateLimited`].
     pub fn may_register(&self, from: Address) -> Result<(), ChatError> {
-        let Some(quotas) = &self.0.quotas else {
-            return Ok(());
-        };
-        let bucket = kept(&quotas.registrations, &from, Arc::default);
-        let rate = &quotas.rules.limits.registrations;
-        quotas.rules.take(&bucket, rate)
+        self.within(|quotas| {
+            let rate = &quotas.rules.limits.registrations;
+            quotas.take(&quotas.registrations, &from, rate)
+        })
     }
 
     /// Whether somebody at `from` may try to sign in to the account of `email`, which need not
@@ -134,16 +150,13 @@ impl Chat {
     /// # Errors
     /// [`ChatError::RateLimited`].
     pub fn may_login(&self, from: Address, email: &str) -> Result<(), ChatError> {
-        let Some(quotas) = &self.0.quotas else {
-            return Ok(());
-        };
-        let (rules, limits) = (&quotas.rules, &quotas.rules.limits);
-        // The address first: one that has none left must not use up the account's.
-        let bucket = kept(&quotas.logins, &from, Arc::default);
-        rules.take(&bucket, &limits.logins_by_address)?;
-        let account = quotas.hasher.hash_one(email);
-        let bucket = kept(&quotas.accounts, &account, Arc::default);
-        rules.take(&bucket, &limits.logins_by_account)
+        self.within(|quotas| {
+            let limits = &quotas.rules.limits;
+            // The address first: one that has none left must not use up the account's.
+            quotas.take(&quotas.logins, &from, &limits.logins_by_address)?;
+            let account = quotas.hasher.hash_one(email);
+            quotas.take(&quotas.accounts, &account, &limits.logins_by_account)
+        })
     }
 
     /// Whether somebody at `from` may say their password again: whoever has only their token could
@@ -160,23 +173,19 @@ impl Chat {
     /// # Errors
     /// [`ChatError::RateLimited`].
     pub fn may_refresh(&self, from: Address) -> Result<(), ChatError> {
-        let Some(quotas) = &self.0.quotas else {
-            return Ok(());
-        };
-        let bucket = kept(&quotas.refreshes, &from, Arc::default);
-        let rate = &quotas.rules.limits.refreshes_by_address;
-        quotas.rules.take(&bucket, rate)
+        self.within(|quotas| {
+            let rate = &quotas.rules.limits.refreshes_by_address;
+            quotas.take(&quotas.refreshes, &from, rate)
+        })
     }
 
     /// Whether a refresh token of this sign-in may be exchanged. One that is refused is as good as
     /// before.
     pub(super) fn may_renew(&self, sign_in: SignInId) -> Result<(), ChatError> {
-        let Some(quotas) = &self.0.quotas else {
-            return Ok(());
-        };
-        let bucket = kept(&quotas.sign_ins, &sign_in, Arc::default);
-        let rate = &quotas.rules.limits.refreshes_by_sign_in;
-        quotas.rules.take(&bucket, rate)
+        self.within(|quotas| {
+            let rate = &quotas.rules.limits.refreshes_by_sign_in;
+            quotas.take(&quotas.sign_ins, &sign_in, rate)
+        })
     }
 
     /// A place for one more socket of somebody.
@@ -279,7 +288,7 @@ fn kept<K, V, L>(
     new: impl FnOnce() -> Arc<V>,
 ) -> Arc<V>
 where
-    K: Clone + Eq + std::hash::Hash,
+    K: Clone + Eq + Hash,
     L: Lifecycle<K, Arc<V>> + Clone,
 {
     let made = cache.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(new()));
