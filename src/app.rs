@@ -80,11 +80,16 @@ impl App {
         let chat = Chat::new(neighbours, tokens, life.tasks.clone(), config.rate_limits);
         let operator = operator::start(&chat, &config, &limits, &life).await?;
         let gateway = Gateway::new(chat.clone(), &config, Arc::clone(&limits), life.clone());
-        let router = gateway.router(&config);
+        let service = gateway.service(&config);
         let crowd = Crowd::new(&config);
         let drain_time = limits.drain_time;
-        life.tasks
-            .spawn(server::serve(listener, router, crowd, limits, life.clone()));
+        life.tasks.spawn(server::serve(
+            listener,
+            service,
+            crowd,
+            limits,
+            life.clone(),
+        ));
         tracing::info!(%address, "serving");
         Ok(Self {
             address,

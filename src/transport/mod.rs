@@ -42,6 +42,7 @@ mod turnstile;
 
 mod departure;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -53,11 +54,16 @@ use crate::config::{Config, Limits};
 use address::Proxies;
 use origin::Origins;
 use rest::{Call, Routes};
+use server::HttpService;
 use turnstile::Turnstile;
 
-/// What every handler knows.
+/// What every handler knows. Each request has a few clones of it.
 #[derive(Clone, Debug)]
-pub struct Gateway {
+pub struct Gateway(Arc<Surroundings>);
+
+/// What is behind a [`Gateway`].
+#[derive(Debug)]
+pub struct Surroundings {
     chat: Chat,
     limits: Arc<Limits>,
     origins: Arc<Origins>,
@@ -81,17 +87,17 @@ impl Gateway {
     #[must_use]
     pub fn new(chat: Chat, config: &Config, limits: Arc<Limits>, life: Life) -> Self {
         let origins = Arc::new(Origins::new(&config.allow_origins));
-        Self {
+        Self(Arc::new(Surroundings {
             chat,
             limits,
             origins,
             proxies: Proxies::new(&config.forwarded_by),
             life,
-        }
+        }))
     }
 
-    /// Every address of the server.
-    pub fn router(self, config: &Config) -> Router {
+    /// Every address of the server, and what surrounds them.
+    pub fn service(self, config: &Config) -> impl HttpService + use<> {
         let (limits, origins) = (Arc::clone(&self.limits), Arc::clone(&self.origins));
         let socketio = engineio::route(self.clone(), limits, origins, self.life.clone());
         let polling = Router::new()
@@ -99,7 +105,16 @@ impl Gateway {
             // Clients with `addTrailingSlash: false`.
             .route("/socket.io", socketio);
         let web_root = config.web_root.as_deref();
-        rest::layers(routes(), polling, &self, web_root).with_state(self)
+        let addresses = rest::addresses(routes(), polling, &self, web_root);
+        rest::surround(addresses.with_state(self.clone()), &self)
+    }
+}
+
+impl Deref for Gateway {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        &self.0
     }
 }
 

@@ -3,24 +3,43 @@
 //! Through hyper-util and not through `axum::serve`, which sets no limits on a request's head and
 //! leaves Nagle's algorithm on.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 use super::Life;
 use super::crowd::{Crowd, Entered};
 use crate::config::Limits;
+
+/// Answers requests; each is answered by a clone.
+pub trait HttpService:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
 
 /// A connection's place among those that the server has room for. It is free again when nobody
 /// holds a clone of it: a socket outlives the request that opened it.
@@ -89,11 +108,11 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_QUEUE)
 }
 
-/// Accepts connections on `listener` and serves them with `router`, until the server drains; but
+/// Accepts connections on `listener` and serves them with `service`, until the server drains; but
 /// not too many of one `crowd`.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl HttpService,
     crowd: Crowd,
     limits: Arc<Limits>,
     life: Life,
@@ -131,9 +150,9 @@ pub async fn serve(
                         among_its_own: entered,
                     }))
                 });
-                let (router, http) = (router.clone(), Arc::clone(&http));
+                let (service, http) = (service.clone(), Arc::clone(&http));
                 life.tasks
-                    .spawn(connection(stream, place, router, http, life.clone()));
+                    .spawn(connection(stream, place, service, http, life.clone()));
             }
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {
@@ -158,7 +177,7 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
 async fn connection(
     stream: TcpStream,
     place: Option<Place>,
-    router: Router,
+    service: impl HttpService,
     http: Arc<Builder<TokioExecutor>>,
     life: Life,
 ) {
@@ -166,9 +185,9 @@ async fn connection(
         tracing::debug!(%error, "a connection was gone at once");
         return;
     }
-    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+    let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
-        request.map(axum::body::Body::new)
+        request.map(Body::new)
     });
     let service = TowerToHyperService::new(service);
     let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);

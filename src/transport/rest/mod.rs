@@ -11,6 +11,8 @@ mod messages;
 mod page;
 mod routes;
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use axum::extract::{Request, State};
@@ -19,10 +21,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Router, http};
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt as _;
+use tower::{Layer as _, Service as _, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::services::ServeDir;
 
+use super::server::HttpService;
 use super::{Gateway, docs};
 use crate::chat::Chat;
 use crate::error::ChatError;
@@ -59,9 +63,9 @@ pub(super) fn routes() -> Routes {
         .get("/docs/style.css", docs::style)
 }
 
-/// What surrounds every route: whole bodies, origins, panics, and what answers when no route
-/// does. Those of `polling` read their bodies themselves, and refuse in their own words.
-pub(super) fn layers(
+/// Every address: the calls, `polling`, the page, and what answers where there is nothing. Bodies
+/// arrive whole; those of `polling` are read by itself, and refused in its own words.
+pub(super) fn addresses(
     routes: Routes,
     polling: Router<Gateway>,
     gateway: &Gateway,
@@ -83,13 +87,25 @@ pub(super) fn layers(
         .method_not_allowed_fallback(|| async { Refusal(ChatError::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(gateway.clone(), whole_body))
         .merge(polling)
-        // A page of another origin may read of a panic, too: what allows that stands around this.
-        .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(cors(gateway))
-        .layer(middleware::map_response_with_state(
-            gateway.chat.clone(),
-            seen_off,
-        ))
+}
+
+/// What surrounds every address: panics, other origins, and what every answer says.
+///
+/// Around the router, and not layers of it: axum keeps each layer of each route in a box, and clones
+/// all that is in it for each request.
+pub(super) fn surround(addresses: Router, gateway: &Gateway) -> impl HttpService + use<> {
+    let chat = gateway.chat.clone();
+    let answered = tower::service_fn(move |request| answer(addresses.clone(), request));
+    // A page of another origin may read of a panic, too: what allows that stands around it.
+    cors(gateway)
+        .layer(answered)
+        .map_response(move |response| seen_off(&chat, response))
+}
+
+async fn answer(mut addresses: Router, request: Request) -> Result<Response, Infallible> {
+    let answered = AssertUnwindSafe(async move { addresses.call(request).await });
+    let answered = answered.catch_unwind().await;
+    answered.unwrap_or_else(|_| Ok(panicked()))
 }
 
 fn nothing_there() -> Response {
@@ -104,7 +120,7 @@ fn panicked() -> Response {
 
 /// Counts what is refused, and tells the browser of every answer to take it for what it says it is,
 /// and to tell nobody where it was read.
-async fn seen_off(State(chat): State<Chat>, mut response: Response) -> Response {
+fn seen_off(chat: &Chat, mut response: Response) -> Response {
     if let Some(Refused(code)) = response.extensions().get() {
         chat.refused_with(code);
     }
