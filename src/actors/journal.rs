@@ -27,6 +27,8 @@ pub(crate) enum JournalMsg {
     },
     /// Somebody's last session went.
     LastSeen(LastSeen),
+    /// Some time has gone by: once nothing was written in it, the store's memory is given back.
+    Sweep,
     /// Answers once everything that was handed over before is settled.
     Fence { reply: RpcReplyPort<()> },
     /// The transaction under way has ended; `None` if that cannot be told, because it panicked.
@@ -72,6 +74,10 @@ pub(crate) struct State {
     busy: bool,
     /// Fences that stand behind the transaction under way.
     fences: Vec<RpcReplyPort<()>>,
+    /// Whether something was written since the store's memory was last released, and since the last
+    /// sweep.
+    holds: bool,
+    wrote: bool,
 }
 
 enum Work {
@@ -113,6 +119,13 @@ impl Actor for Journal {
                 state.queue(Work::Append(append, from))
             }
             JournalMsg::LastSeen(last_seen) => state.queue(Work::LastSeen(last_seen)),
+            JournalMsg::Sweep => {
+                if state.sweep() {
+                    let store = self.store.clone();
+                    beside(async move { store.release_memory().await }, drop);
+                }
+                Vec::new()
+            }
             JournalMsg::Fence { reply } => state.queue(Work::Fence(reply)),
             JournalMsg::Finished(Some(settled)) => state.finish(settled),
             JournalMsg::Finished(None) => return Err("a transaction panicked".into()),
@@ -193,7 +206,15 @@ impl State {
             }
         }
         self.busy = rows > 0;
+        self.holds |= self.busy;
+        self.wrote |= self.busy;
         self.busy.then_some(next)
+    }
+
+    /// Whether the store holds memory that was of no use since the last sweep.
+    fn sweep(&mut self) -> bool {
+        let is_idle = !std::mem::take(&mut self.wrote) && !self.busy;
+        is_idle && std::mem::take(&mut self.holds)
     }
 }
 
@@ -351,4 +372,22 @@ fn error_chain(error: &StoreError) -> String {
         cause = error.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_released_once_after_a_sweep_in_which_nothing_was_written() {
+        let mut state = State::default();
+        assert!(!state.sweep(), "nothing was written yet");
+        let user = entities::ids::UserId(1);
+        state.queue(Work::LastSeen(LastSeen { user, at: 0 }));
+        assert!(state.next(1, 1).is_some());
+        assert!(!state.sweep() && !state.sweep(), "it is being written");
+        state.finish(Vec::new());
+        assert!(state.sweep());
+        assert!(!state.sweep(), "it is released");
+    }
 }

@@ -268,6 +268,7 @@ impl State {
                 tell(&actor, ConversationMsg::RetireIfIdle);
             }
         }
+        tell(&self.neighbours.journal, JournalMsg::Sweep);
     }
 
     /// A child is no more.
