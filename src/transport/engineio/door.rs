@@ -110,7 +110,11 @@ async fn polling<S: Service>(
     let (reply, answer) = oneshot::channel();
     let method = request.method().clone();
     let asked = match method {
-        Method::GET => Request::Poll(reply),
+        Method::GET => {
+            // It may wait for long, and its head would wait with it.
+            drop(request);
+            Request::Poll(reply)
+        }
         Method::POST => post(server, request, reply).await?,
         _ => return Err(ProtocolError::BadRequest),
     };
