@@ -80,7 +80,7 @@ const LISTEN_QUEUE: u32 = 65_535;
 /// How many connections are accepted in a row before whoever is ready has had a turn. With one at a time thousands
 /// that come at once are the least felt by others, but one that comes while the server is full waits for
 /// seconds until it is told so; with as many as there are it is the other way round (`benches/README.md`, History).
-const ACCEPTED_IN_A_ROW: u32 = 4;
+const ACCEPTED_IN_A_ROW: u32 = 16;
 
 /// Listens on `address`, a host and a port.
 ///
