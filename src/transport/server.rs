@@ -1,7 +1,9 @@
 //! Accepts connections and carries HTTP over them.
 //!
-//! Through hyper-util and not through `axum::serve`, which sets no limits on a request's head and
-//! leaves Nagle's algorithm on.
+//! Through hyper and not through `axum::serve`, which sets no limits on a request's head and leaves
+//! Nagle's algorithm on. Nor through hyper-util's builder for any version: it first reads whether the
+//! client speaks HTTP/2, even where only HTTP/1 is served, and that costs a call of the system and twice
+//! the buffer for each connection.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,9 +13,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -163,10 +165,9 @@ pub async fn serve(
     }
 }
 
-fn http(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new()).http1_only();
-    http.http1()
-        .timer(TokioTimer::new())
+fn http(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers_max)
         .max_buf_size(limits.header_bytes);
@@ -178,7 +179,7 @@ async fn connection(
     stream: TcpStream,
     place: Option<Place>,
     service: impl HttpService,
-    http: Arc<Builder<TokioExecutor>>,
+    http: Arc<http1::Builder>,
     life: Life,
 ) {
     if let Err(error) = prepare(&stream) {
@@ -190,7 +191,8 @@ async fn connection(
         request.map(Body::new)
     });
     let service = TowerToHyperService::new(service);
-    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let connection = connection.with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -200,7 +202,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error, "a connection broke");
+        tracing::debug!(%error, "a connection broke");
     }
 }
 
