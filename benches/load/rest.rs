@@ -1,6 +1,7 @@
 //! Sends over REST: as many keep-alive connections as sends under way, each waiting for its answer.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::schedule::Schedule;
 
 /// Servers close connections on which nothing is asked: Node after 5 s. One that is close to it is not used again.
 const IDLE_MAX: Duration = Duration::from_secs(4);
+/// How many connections that are too old are closed with each send: thousands at once hold up whoever sends meanwhile.
+const CLOSED_AT_ONCE: usize = 16;
 const TOO_MANY_REQUESTS: u16 = 429;
 const UNAVAILABLE: u16 = 503;
 
@@ -78,8 +81,8 @@ pub(crate) struct Pool {
     target: Target,
     /// For each seat.
     requests: Vec<Template>,
-    /// The one that was used last on top, so that no more are kept in use than it takes.
-    idle: RefCell<Vec<(Connection, Instant)>>,
+    /// The one that was used last at the end, and used first, so that no more are kept in use than it takes.
+    idle: RefCell<VecDeque<(Connection, Instant)>>,
     open: Cell<usize>,
     pub(crate) limits: Limits,
 }
@@ -154,7 +157,9 @@ impl Pool {
             }
             _ => bail!("the server refused a send: {status} {}", refusal(body)),
         }
-        self.idle.borrow_mut().push((connection, Instant::now()));
+        self.idle
+            .borrow_mut()
+            .push_back((connection, Instant::now()));
         Ok(())
     }
 
@@ -166,20 +171,32 @@ impl Pool {
         if !(200..300).contains(&status) {
             bail!("the server refused a request: {status} {}", refusal(body));
         }
-        self.idle.borrow_mut().push((connection, Instant::now()));
+        self.idle
+            .borrow_mut()
+            .push_back((connection, Instant::now()));
         Ok(())
+    }
+
+    /// Closes some of those on which nothing was asked for too long.
+    fn close_old(&self) {
+        let mut idle = self.idle.borrow_mut();
+        let old = idle.iter().take(CLOSED_AT_ONCE);
+        let old = old
+            .take_while(|(_, since)| since.elapsed() >= IDLE_MAX)
+            .count();
+        idle.drain(..old);
+        self.open.set(self.open.get() - old);
     }
 
     /// `None` when there are as many as there may be, or can be.
     async fn connection(&self) -> Result<Option<Connection>> {
-        let free = self.idle.borrow_mut().pop();
+        self.close_old();
+        let free = self.idle.borrow_mut().pop_back();
         if let Some((connection, since)) = free {
             if since.elapsed() < IDLE_MAX {
                 return Ok(Some(connection));
             }
-            // Those below have waited longer still.
-            let old = self.idle.borrow_mut().drain(..).count();
-            self.open.set(self.open.get() - old - 1);
+            self.open.set(self.open.get() - 1);
         }
         if self.open.get() >= self.limits.connections {
             return Ok(None);
