@@ -1,7 +1,6 @@
 //! Sends over REST: as many keep-alive connections as sends under way, each waiting for its answer.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
@@ -17,8 +16,6 @@ use crate::schedule::Schedule;
 
 /// Servers close connections on which nothing is asked: Node after 5 s. One that is close to it is not used again.
 const IDLE_MAX: Duration = Duration::from_secs(4);
-/// How many connections that are too old are closed with each send: thousands at once hold up whoever sends meanwhile.
-const CLOSED_AT_ONCE: usize = 16;
 const TOO_MANY_REQUESTS: u16 = 429;
 const UNAVAILABLE: u16 = 503;
 
@@ -81,8 +78,8 @@ pub(crate) struct Pool {
     target: Target,
     /// For each seat.
     requests: Vec<Template>,
-    /// The one that was used last at the end, and used first, so that no more are kept in use than it takes.
-    idle: RefCell<VecDeque<(Connection, Instant)>>,
+    /// The one that was used last on top, so that no more are kept in use than it takes.
+    idle: RefCell<Vec<(Connection, Instant)>>,
     open: Cell<usize>,
     pub(crate) limits: Limits,
 }
@@ -157,9 +154,7 @@ impl Pool {
             }
             _ => bail!("the server refused a send: {status} {}", refusal(body)),
         }
-        self.idle
-            .borrow_mut()
-            .push_back((connection, Instant::now()));
+        self.idle.borrow_mut().push((connection, Instant::now()));
         Ok(())
     }
 
@@ -171,31 +166,18 @@ impl Pool {
         if !(200..300).contains(&status) {
             bail!("the server refused a request: {status} {}", refusal(body));
         }
-        self.idle
-            .borrow_mut()
-            .push_back((connection, Instant::now()));
+        self.idle.borrow_mut().push((connection, Instant::now()));
         Ok(())
-    }
-
-    /// Closes some of those on which nothing was asked for too long.
-    fn close_old(&self) {
-        let mut idle = self.idle.borrow_mut();
-        let old = idle.iter().take(CLOSED_AT_ONCE);
-        let old = old
-            .take_while(|(_, since)| since.elapsed() >= IDLE_MAX)
-            .count();
-        idle.drain(..old);
-        self.open.set(self.open.get() - old);
     }
 
     /// `None` when there are as many as there may be, or can be.
     async fn connection(&self) -> Result<Option<Connection>> {
-        self.close_old();
-        let free = self.idle.borrow_mut().pop_back();
+        let free = self.idle.borrow_mut().pop();
         if let Some((connection, since)) = free {
             if since.elapsed() < IDLE_MAX {
                 return Ok(Some(connection));
             }
+            // Those below have waited longer still. They stay: to close thousands holds up who sends.
             self.open.set(self.open.get() - 1);
         }
         if self.open.get() >= self.limits.connections {
