@@ -1,7 +1,8 @@
 //! Commits what all conversations hand over, as one transaction.
 //!
 //! Owns: durability, and the writer connection while a transaction runs. Told by: conversations
-//! (batches), presence (when somebody went). Tells: each conversation what became of its batch.
+//! (batches), presence (when somebody went), the supervisor (sweeps). Tells: each conversation what
+//! became of its batch.
 //! While a transaction runs it collects, and when that ends it commits what it collected: a batch
 //! of one when idle, of hundreds under load, with no timer. If it dies, the supervisor ends the
 //! process: the next start is the recovery.

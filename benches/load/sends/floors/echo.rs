@@ -12,8 +12,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,8 +79,8 @@ pub(crate) fn serve() -> Result<()> {
         stdout().flush()?;
         let mut ended = spawn_blocking(|| stdin().read_to_end(&mut Vec::new()));
         let router = Router::new().route("/{*path}", post(answer));
-        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-        builder.http1().timer(TokioTimer::new());
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new());
         let builder = Arc::new(builder);
         loop {
             tokio::select! {
