@@ -31,6 +31,7 @@ mod message;
 mod people;
 mod polling;
 mod question;
+mod recovery;
 mod rest;
 mod reunion;
 mod scan;

@@ -18,6 +18,7 @@ use crate::args::Transport;
 use crate::files;
 use crate::ledger::{Answered, Fate, Limit};
 use crate::message::Seat;
+use crate::recovery::{self, Probe, Recovery};
 use crate::report::{Metrics, Progress};
 use crate::rest::Limits;
 use crate::times::Phase;
@@ -26,9 +27,7 @@ use crate::times::Phase;
 const PROBES_PER_SECOND: f64 = 100.0;
 const BEFORE: Duration = Duration::from_secs(3);
 const AFTER: Duration = Duration::from_secs(10);
-/// The time after the load is judged in pieces of this length.
-const PIECE: Duration = Duration::from_millis(500);
-/// Normal is what is no slower than this many times the slowest before.
+/// A probe is normal when it is no slower than this many times the p99 before.
 const NORMAL: u64 = 3;
 /// The closed loops of which the fastest is the maximum.
 const WINDOWS: [usize; 4] = [64, 128, 256, 512];
@@ -43,8 +42,8 @@ const REMARKS: &[&str] = &[
     "and nothing that was refused is there. Server and generator had a core each. Latencies count from the time at which",
     "a message was due. Served and refused are counted while the load was on. Over REST a send for which no connection was",
     "free, of --connections, or could be opened, was never made. Over sockets a send that the server does not read yet",
-    "waits. Normal again: no probe is refused or slower than 3 times the p99 from before, to the end; unknown when that",
-    "did not come within 10 s.",
+    "waits. A probe is slow that takes more than 3 times the p99 from before. Normal again: from then on to the end none is",
+    "refused, and of no half second more than 5 % are slow; unknown when that did not come within 10 s.",
 ];
 
 pub(crate) async fn run(options: &Overload) -> Result<()> {
@@ -224,11 +223,7 @@ fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
     let refused = histogram(of(Fate::Refused))?;
     let before = trace.iter().filter(|it| it.due < nanos(BEFORE));
     let before = histogram(before.copied())?;
-    let normal = normal_after(
-        trace,
-        before.value_at_quantile(0.99),
-        nanos(BEFORE + load.time),
-    );
+    let recovery = recovered(trace, before.value_at_quantile(0.99), load);
     let milliseconds = |histogram: &Histogram<u64>| {
         let known = !histogram.is_empty();
         known.then(|| histogram.value_at_quantile(0.99) as f64 / 1e6)
@@ -250,7 +245,14 @@ fn figures(outcome: &Outcome, maximum: f64, load: Phase) -> Result<Metrics> {
         ("send → refusal p99, ms", milliseconds(&refused)),
         ("send → ack p99 before, ms", milliseconds(&before)),
         ("send → ack p99 under load, ms", milliseconds(&accepted)),
-        ("normal again after, s", normal),
+        (
+            "normal again after, s",
+            recovery.normal_after.map(|it| it.as_secs_f64()),
+        ),
+        (
+            "slow probes since then, %",
+            Some(100.0 * recovery.slow_since),
+        ),
         (
             "server memory before (PSS), MiB",
             memory(&mut early.clone()),
@@ -273,16 +275,19 @@ fn histogram(answers: impl Iterator<Item = Answered>) -> Result<Histogram<u64>> 
     Ok(histogram)
 }
 
-/// Seconds from the end of the load to the end of the last piece of time in which a probe was refused or slow.
-fn normal_after(trace: &[Answered], before: u64, end: u64) -> Option<f64> {
-    let slow = |it: &&Answered| {
-        it.due >= end
-            && (it.fate != Fate::Acknowledged || it.at.saturating_sub(it.due) > NORMAL * before)
-    };
-    let last = trace.iter().filter(slow).map(|it| it.due - end).max();
-    let pieces = last.map_or(0, |last| last / nanos(PIECE) + 1);
-    let whole = nanos(AFTER) / nanos(PIECE);
-    (pieces < whole).then(|| pieces as f64 * PIECE.as_secs_f64())
+/// How the time after the load went, by the probes of it.
+fn recovered(trace: &[Answered], before: u64, load: Phase) -> Recovery {
+    let end = nanos(BEFORE + load.time);
+    let late = trace.iter().filter(|it| it.due >= end);
+    let probes = late.map(|it| {
+        let probe = match it.fate {
+            Fate::Acknowledged if it.at.saturating_sub(it.due) <= NORMAL * before => Probe::Normal,
+            Fate::Acknowledged => Probe::Slow,
+            Fate::Refused | Fate::NeverMade => Probe::Refused,
+        };
+        (Duration::from_nanos(it.due - end), probe)
+    });
+    recovery::judge(&probes.collect::<Vec<_>>(), AFTER)
 }
 
 fn nanos(time: Duration) -> u64 {
