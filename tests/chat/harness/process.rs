@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use crate::harness::door::{Carried, Door};
 use crate::harness::wait::{until, within};
 
-/// A running `duologue`. Dropping it kills it.
+/// A running `duologue`. Dropping it kills it, and shows what it said if the test has failed.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     pub(crate) door: Arc<Door>,
@@ -194,5 +194,16 @@ impl ServerProcess {
             .await
             .expect("a child");
         (status, self.log())
+    }
+}
+
+/// A test that fails shows the server's side of it: its directory is gone afterwards.
+impl Drop for ServerProcess {
+    #[expect(clippy::print_stderr, reason = "it is told beside the failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("the server at {} said:\n{log}", self.door.address());
+        }
     }
 }
