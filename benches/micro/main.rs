@@ -9,12 +9,12 @@ use duologue::subjects::{
     counting, encode, engineio, fanout, history, journal, marks, socketio, timeline, tokens,
     websocket,
 };
-use mimalloc::MiMalloc;
 use tempfile::TempDir;
+use tikv_jemallocator::Jemalloc;
 
 /// As in the server.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() {
     // Short, so that all of it is a matter of a minute or two; `--measurement-time` takes longer.
