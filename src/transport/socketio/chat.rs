@@ -248,8 +248,7 @@ impl Dialect for SocketIo {
     fn answer(target: &Target, answer: Answer) -> Option<Bytes> {
         match (answer, target.id) {
             (Ok(data), Some(id)) => {
-                let data = data.get();
-                let envelope = format!(r#"[{{"status":"success","data":{data}}}]"#);
+                let envelope = [r#"[{"status":"success","data":"#, data.get(), "}]"].concat();
                 Some(packet::ack(packet::MAIN, 0, id, &envelope))
             }
             (Ok(_), None) => None,
