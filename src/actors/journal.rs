@@ -28,7 +28,7 @@ pub(crate) enum JournalMsg {
     },
     /// Somebody's last session went.
     LastSeen(LastSeen),
-    /// Some time has gone by: once nothing was written in it, the store's memory is given back.
+    /// Some time has gone by: once nothing was written in it, the store rests.
     Sweep,
     /// Answers once everything that was handed over before is settled.
     Fence { reply: RpcReplyPort<()> },
@@ -75,8 +75,7 @@ pub(crate) struct State {
     busy: bool,
     /// Fences that stand behind the transaction under way.
     fences: Vec<RpcReplyPort<()>>,
-    /// Whether something was written since the store's memory was last released, and since the last
-    /// sweep.
+    /// Whether something was written since the store last rested, and since the last sweep.
     holds: bool,
     wrote: bool,
 }
@@ -123,7 +122,7 @@ impl Actor for Journal {
             JournalMsg::Sweep => {
                 if state.sweep() {
                     let store = self.store.clone();
-                    beside(async move { store.release_memory().await }, drop);
+                    beside(async move { store.rest().await }, drop);
                 }
                 Vec::new()
             }
@@ -212,7 +211,7 @@ impl State {
         self.busy.then_some(next)
     }
 
-    /// Whether the store holds memory that was of no use since the last sweep.
+    /// Whether the store holds a log and memory that were of no use since the last sweep.
     fn sweep(&mut self) -> bool {
         let is_idle = !std::mem::take(&mut self.wrote) && !self.busy;
         is_idle && std::mem::take(&mut self.holds)
@@ -380,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_released_once_after_a_sweep_in_which_nothing_was_written() {
+    fn the_store_rests_once_after_a_sweep_in_which_nothing_was_written() {
         let mut state = State::default();
         assert!(!state.sweep(), "nothing was written yet");
         let user = entities::ids::UserId(1);
@@ -389,6 +388,6 @@ mod tests {
         assert!(!state.sweep() && !state.sweep(), "it is being written");
         state.finish(Vec::new());
         assert!(state.sweep());
-        assert!(!state.sweep(), "it is released");
+        assert!(!state.sweep(), "it rests");
     }
 }

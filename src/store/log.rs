@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::sqlx::{self, Row as _, query, sqlite::SqliteConnection};
+use sea_orm::sqlx::{self, AssertSqlSafe, Row as _, query, sqlite::SqliteConnection};
 
 use super::{Store, StoreError, append::failed};
 
@@ -43,7 +43,29 @@ impl Store {
     /// Moves the log into the database if it is long enough. What was committed is durable, however
     /// this goes.
     pub(super) async fn tend_log(&self, writer: &mut SqliteConnection) {
-        if let Err(cause) = checkpoint(writer).await {
+        self.judge(checkpoint(writer).await);
+    }
+
+    /// For a time in which nobody writes: moves the whole log into the database and cuts it off, unless
+    /// somebody reads just now; and gives back what the writer keeps of the database in memory, which
+    /// is up to 64 MiB. Whoever writes next reads again what it needs.
+    pub async fn rest(&self) {
+        let writer = self.writer.get_sqlite_connection_pool();
+        let Ok(mut writer) = writer.acquire().await else {
+            return;
+        };
+        if self.disk.is_broken() {
+            return;
+        }
+        self.judge(empty(&mut writer).await);
+        let shrink = query("PRAGMA shrink_memory").execute(&mut *writer).await;
+        if let Err(error) = shrink {
+            tracing::debug!(%error, "the writer keeps its memory");
+        }
+    }
+
+    fn judge(&self, moved: Result<(), sqlx::Error>) {
+        if let Err(cause) = moved {
             let error = self.disk.judge(StoreError::uncommitted(failed(cause)));
             tracing::warn!(%error, "cannot move the log into the database");
         }
@@ -58,4 +80,22 @@ async fn checkpoint(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         query(checkpoint).execute(writer).await?;
     }
     Ok(())
+}
+
+/// Waits for nobody who reads: whoever wants to write meanwhile would wait too.
+async fn empty(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let look = query("PRAGMA busy_timeout").fetch_one(&mut *writer);
+    let patience: i64 = look.await?.try_get(0)?;
+    set_patience(writer, 0).await?;
+    let moved = query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut *writer)
+        .await;
+    let restored = set_patience(writer, patience).await;
+    moved.map(drop).and(restored)
+}
+
+/// How long the writer waits for locks, in milliseconds.
+async fn set_patience(writer: &mut SqliteConnection, time: i64) -> Result<(), sqlx::Error> {
+    let set = AssertSqlSafe(format!("PRAGMA busy_timeout = {time}"));
+    query(set).persistent(false).execute(writer).await.map(drop)
 }

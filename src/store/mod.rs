@@ -109,15 +109,6 @@ impl Store {
         self.commit(transaction).await
     }
 
-    /// Gives back what the writer keeps of the database in memory, which is up to 64 MiB. Whoever
-    /// writes next reads again what it needs.
-    pub async fn release_memory(&self) {
-        let release = "PRAGMA shrink_memory";
-        if let Err(error) = self.writer.execute_unprepared(release).await {
-            tracing::debug!(%error, "the writer keeps its memory");
-        }
-    }
-
     /// Begins a write. The lock is taken at once: a transaction that only then wants to write
     /// can find that it may not.
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {

@@ -1,10 +1,12 @@
 //! When the log is moved into the database, which SQLite would do by itself, in silence.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::time::timeout;
 
-use super::{Lab, said};
+use super::{Lab, column, said};
 use crate::store::{Conversation, log::LOOK_ROWS};
 
 /// What fills the log with a single message: 20 MiB, 5,000 pages and more.
@@ -76,4 +78,40 @@ async fn a_log_that_somebody_reads_is_moved_when_they_are_done() {
     reading.rollback().await.unwrap();
     lab.say(&conversation, ann, 1 + rows, rows).await;
     assert!(lab.lengths()[0] > FILL);
+}
+
+#[tokio::test]
+async fn a_store_that_rests_has_no_log() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.fill_the_log(&conversation, 0).await;
+    lab.store.rest().await;
+    let [database, log] = lab.lengths();
+    assert!(database > FILL && log == 0, "{database}, {log}");
+    lab.say(&conversation, conversation.pair.low, 1, 1).await;
+    assert!(lab.lengths()[1] > 0, "it is begun anew");
+    let lab = lab.reopen().await;
+    assert_eq!(lab.all(conversation.id).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_somebody_reads_rests_without_waiting_for_them() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.fill_the_log(&conversation, 0).await;
+    let reading = lab.store.readers.begin().await.unwrap();
+    let read = "SELECT count(*) FROM users";
+    reading.execute_unprepared(read).await.unwrap();
+    let an_hour = "3600000";
+    let patient = format!("PRAGMA busy_timeout = {an_hour}");
+    let writer = &lab.store.writer;
+    writer.execute_unprepared(&patient).await.unwrap();
+    let rest = timeout(Duration::from_secs(60), lab.store.rest());
+    rest.await.expect("it does not wait");
+    assert!(lab.lengths()[1] > FILL, "nobody cuts off what is read");
+    let patience = column(writer, "PRAGMA busy_timeout", 0).await;
+    assert_eq!(patience, [an_hour], "who writes next waits for locks");
+    reading.rollback().await.unwrap();
+    lab.store.rest().await;
+    assert_eq!(lab.lengths()[1], 0);
 }
