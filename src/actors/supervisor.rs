@@ -64,7 +64,7 @@ pub(crate) enum SupervisorMsg {
     },
 
     // Told by its own clock.
-    /// Time to look for what nobody needs: conversations, and the memory of the store.
+    /// Time to look for what nobody needs: conversations, and what the store holds for writing.
     Sweep,
 }
 

@@ -14,8 +14,8 @@ use crate::error::ChatError;
 /// Hashes and checks passwords with argon2id (19 MiB, two passes, one lane: OWASP's Password
 /// Storage sheet), a few at a time.
 ///
-/// Not on the threads that tokio has for such work: those are many, and the allocator keeps the
-/// memory of a hash for each of them.
+/// Not on the threads that tokio has for such work: those are many, and the allocator keeps what
+/// each has used for a hash for some seconds.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     line: Sender<Job>,
