@@ -1,8 +1,7 @@
 //! Commits what all conversations hand over, as one transaction.
 //!
 //! Owns: durability, and the writer connection while a transaction runs. Told by: conversations
-//! (batches), presence (when somebody went), the supervisor (sweeps). Tells: each conversation what
-//! became of its batch.
+//! (batches), presence (when somebody went). Tells: each conversation what became of its batch.
 //! While a transaction runs it collects, and when that ends it commits what it collected: a batch
 //! of one when idle, of hundreds under load, with no timer. If it dies, the supervisor ends the
 //! process: the next start is the recovery.
@@ -28,8 +27,6 @@ pub(crate) enum JournalMsg {
     },
     /// Somebody's last session went.
     LastSeen(LastSeen),
-    /// Some time has gone by: once nothing was written in it, the store rests.
-    Sweep,
     /// Answers once everything that was handed over before is settled.
     Fence { reply: RpcReplyPort<()> },
     /// The transaction under way has ended; `None` if that cannot be told, because it panicked.
@@ -75,9 +72,6 @@ pub(crate) struct State {
     busy: bool,
     /// Fences that stand behind the transaction under way.
     fences: Vec<RpcReplyPort<()>>,
-    /// Whether something was written since the store last rested, and since the last sweep.
-    holds: bool,
-    wrote: bool,
 }
 
 enum Work {
@@ -119,13 +113,6 @@ impl Actor for Journal {
                 state.queue(Work::Append(append, from))
             }
             JournalMsg::LastSeen(last_seen) => state.queue(Work::LastSeen(last_seen)),
-            JournalMsg::Sweep => {
-                if state.sweep() {
-                    let store = self.store.clone();
-                    beside(async move { store.rest().await }, drop);
-                }
-                Vec::new()
-            }
             JournalMsg::Fence { reply } => state.queue(Work::Fence(reply)),
             JournalMsg::Finished(Some(settled)) => state.finish(settled),
             JournalMsg::Finished(None) => return Err("a transaction panicked".into()),
@@ -206,15 +193,7 @@ impl State {
             }
         }
         self.busy = rows > 0;
-        self.holds |= self.busy;
-        self.wrote |= self.busy;
         self.busy.then_some(next)
-    }
-
-    /// Whether the store holds a log and memory that were of no use since the last sweep.
-    fn sweep(&mut self) -> bool {
-        let is_idle = !std::mem::take(&mut self.wrote) && !self.busy;
-        is_idle && std::mem::take(&mut self.holds)
     }
 }
 
@@ -372,22 +351,4 @@ fn error_chain(error: &StoreError) -> String {
         cause = error.source();
     }
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_store_rests_once_after_a_sweep_in_which_nothing_was_written() {
-        let mut state = State::default();
-        assert!(!state.sweep(), "nothing was written yet");
-        let user = entities::ids::UserId(1);
-        state.queue(Work::LastSeen(LastSeen { user, at: 0 }));
-        assert!(state.next(1, 1).is_some());
-        assert!(!state.sweep() && !state.sweep(), "it is being written");
-        state.finish(Vec::new());
-        assert!(state.sweep());
-        assert!(!state.sweep(), "it rests");
-    }
 }

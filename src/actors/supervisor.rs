@@ -27,7 +27,7 @@ use super::presence::{Presence, PresenceMsg};
 use super::session::attachment::{Attachment, SessionKey};
 use super::session::outbox::Outbox;
 use super::session::{self, Ending, Session, SessionMsg};
-use super::{Neighbours, answer, tell};
+use super::{Neighbours, answer, beside, tell};
 use crate::auth::Bearer;
 use crate::config::Limits;
 use crate::metrics::Metrics;
@@ -268,7 +268,8 @@ impl State {
                 tell(&actor, ConversationMsg::RetireIfIdle);
             }
         }
-        tell(&self.neighbours.journal, JournalMsg::Sweep);
+        let store = self.neighbours.store.clone();
+        beside(async move { store.sweep().await }, drop);
     }
 
     /// A child is no more.

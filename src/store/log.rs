@@ -7,7 +7,7 @@
 //! where it still was, is begun anew. So a checkpoint is a write like any other here: a sync that
 //! fails ends them all.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::sqlx::{self, AssertSqlSafe, Row as _, query, sqlite::SqliteConnection};
 
@@ -20,22 +20,47 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// case, so that it is not much longer than that.
 pub(super) const LOOK_ROWS: u32 = 250;
 
-/// What was written since the writer last looked how long the log is.
-#[derive(Debug, Default)]
+/// How many rows had been written since the store was opened: by now, when the writer last looked how long
+/// the log is, when it was last swept, and when it was last emptied.
+#[derive(Debug)]
 pub(super) struct Log {
-    rows: AtomicU32,
+    rows: AtomicU64,
+    looked: AtomicU64,
+    swept: AtomicU64,
+    emptied: AtomicU64,
+}
+
+impl Default for Log {
+    /// One row more than was swept, for what opening the store has written.
+    fn default() -> Self {
+        Self {
+            rows: AtomicU64::new(1),
+            looked: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
+            emptied: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Log {
     /// So many rows more are in it: whether it is time to look.
     pub(super) fn has_grown(&self, rows: usize) -> bool {
-        let rows = u32::try_from(rows).unwrap_or(LOOK_ROWS);
-        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
-        let is_time = before.saturating_add(rows) >= LOOK_ROWS;
+        let rows = self.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
+        let looked = self.looked.load(Ordering::Relaxed);
+        // Another write may have looked a moment ago, with more in it.
+        let is_time = rows.saturating_sub(looked) >= u64::from(LOOK_ROWS);
         if is_time {
-            self.rows.store(0, Ordering::Relaxed);
+            self.looked.store(rows, Ordering::Relaxed);
         }
         is_time
+    }
+
+    /// The rows that were written by now, if none came since the last sweep and the log was not emptied
+    /// of them yet.
+    fn idle_rows(&self) -> Option<u64> {
+        let rows = self.rows.load(Ordering::Relaxed);
+        let is_quiet = self.swept.swap(rows, Ordering::Relaxed) == rows;
+        (is_quiet && self.emptied.load(Ordering::Relaxed) != rows).then_some(rows)
     }
 }
 
@@ -46,10 +71,14 @@ impl Store {
         self.judge(checkpoint(writer).await);
     }
 
-    /// For a time in which nobody writes: moves the whole log into the database and cuts it off, unless
-    /// somebody reads just now; and gives back what the writer keeps of the database in memory, which
-    /// is up to 64 MiB. Whoever writes next reads again what it needs.
-    pub async fn rest(&self) {
+    /// For a server to call now and then. Once nothing was written since the call before: moves the whole
+    /// log into the database and cuts it off, and gives back what the writer keeps of the database in
+    /// memory, which is up to 64 MiB. Whoever writes next reads again what it needs. While somebody
+    /// reads, nothing is cut off; the next call tries again.
+    pub async fn sweep(&self) {
+        let Some(rows) = self.log.idle_rows() else {
+            return;
+        };
         let writer = self.writer.get_sqlite_connection_pool();
         let Ok(mut writer) = writer.acquire().await else {
             return;
@@ -57,7 +86,12 @@ impl Store {
         if self.disk.is_broken() {
             return;
         }
-        self.judge(empty(&mut writer).await);
+        let emptied = empty(&mut writer).await;
+        // What failed is tried again when there is more to move: the same would be told over and over.
+        if !matches!(emptied, Ok(false)) {
+            self.log.emptied.store(rows, Ordering::Relaxed);
+        }
+        self.judge(emptied.map(drop));
         let shrink = query("PRAGMA shrink_memory").execute(&mut *writer).await;
         if let Err(error) = shrink {
             tracing::debug!(%error, "the writer keeps its memory");
@@ -82,16 +116,18 @@ async fn checkpoint(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Waits for nobody who reads: whoever wants to write meanwhile would wait too.
-async fn empty(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Moves the log and cuts it off; `false` if somebody reads from it. Waits for nobody who does: whoever
+/// wants to write meanwhile would wait too.
+async fn empty(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let look = query("PRAGMA busy_timeout").fetch_one(&mut *writer);
     let patience: i64 = look.await?.try_get(0)?;
     set_patience(writer, 0).await?;
     let moved = query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&mut *writer)
+        .fetch_one(&mut *writer)
         .await;
-    let restored = set_patience(writer, patience).await;
-    moved.map(drop).and(restored)
+    set_patience(writer, patience).await?;
+    let is_read: i64 = moved?.try_get(0)?;
+    Ok(is_read == 0)
 }
 
 /// How long the writer waits for locks, in milliseconds.

@@ -81,11 +81,13 @@ async fn a_log_that_somebody_reads_is_moved_when_they_are_done() {
 }
 
 #[tokio::test]
-async fn a_store_that_rests_has_no_log() {
+async fn once_nothing_is_written_any_more_there_is_no_log() {
     let lab = Lab::open().await;
     let conversation = lab.conversation().await;
     lab.fill_the_log(&conversation, 0).await;
-    lab.store.rest().await;
+    lab.store.sweep().await;
+    assert!(lab.lengths()[1] > FILL, "there was something to write");
+    lab.store.sweep().await;
     let [database, log] = lab.lengths();
     assert!(database > FILL && log == 0, "{database}, {log}");
     lab.say(&conversation, conversation.pair.low, 1, 1).await;
@@ -95,7 +97,7 @@ async fn a_store_that_rests_has_no_log() {
 }
 
 #[tokio::test]
-async fn a_store_that_somebody_reads_rests_without_waiting_for_them() {
+async fn a_log_that_is_read_when_nothing_is_written_any_more_is_cut_off_later_and_nobody_waits() {
     let lab = Lab::open().await;
     let conversation = lab.conversation().await;
     lab.fill_the_log(&conversation, 0).await;
@@ -106,12 +108,28 @@ async fn a_store_that_somebody_reads_rests_without_waiting_for_them() {
     let patient = format!("PRAGMA busy_timeout = {an_hour}");
     let writer = &lab.store.writer;
     writer.execute_unprepared(&patient).await.unwrap();
-    let rest = timeout(Duration::from_secs(60), lab.store.rest());
-    rest.await.expect("it does not wait");
+    lab.store.sweep().await;
+    let sweep = timeout(Duration::from_secs(60), lab.store.sweep());
+    sweep.await.expect("it does not wait");
     assert!(lab.lengths()[1] > FILL, "nobody cuts off what is read");
     let patience = column(writer, "PRAGMA busy_timeout", 0).await;
     assert_eq!(patience, [an_hour], "who writes next waits for locks");
     reading.rollback().await.unwrap();
-    lab.store.rest().await;
+    lab.store.sweep().await;
+    assert_eq!(lab.lengths()[1], 0);
+}
+
+#[tokio::test]
+async fn a_log_of_what_is_no_message_is_cut_off_too() {
+    let lab = Lab::open().await;
+    for _ in 0..2 {
+        lab.store.sweep().await;
+    }
+    assert_eq!(lab.lengths()[1], 0, "of what opening the store wrote");
+    lab.conversation().await;
+    assert!(lab.lengths()[1] > 0);
+    for _ in 0..2 {
+        lab.store.sweep().await;
+    }
     assert_eq!(lab.lengths()[1], 0);
 }
