@@ -13,9 +13,6 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Row as _, query, sqlite::SqliteConnecti
 
 use super::{Store, StoreError, append::failed};
 
-/// Pages of 4 KiB in the log that make the writer copy it into the database: 16 MiB.
-const CHECKPOINT_PAGES: i64 = 4_000;
-
 /// After how many rows the writer looks how long the log is. Each is up to a dozen pages, in the worst
 /// case, so that it is not much longer than that.
 pub(super) const LOOK_ROWS: u32 = 250;
@@ -24,25 +21,26 @@ pub(super) const LOOK_ROWS: u32 = 250;
 /// the log is, when it was last swept, and when it was last emptied.
 #[derive(Debug)]
 pub(super) struct Log {
+    /// [`StoreOptions::log_pages`](super::StoreOptions::log_pages).
+    pages_max: u32,
     rows: AtomicU64,
     looked: AtomicU64,
     swept: AtomicU64,
     emptied: AtomicU64,
 }
 
-impl Default for Log {
+impl Log {
     /// One row more than was swept, for what opening the store has written.
-    fn default() -> Self {
+    pub(super) fn new(pages_max: u32) -> Self {
         Self {
+            pages_max,
             rows: AtomicU64::new(1),
             looked: AtomicU64::new(0),
             swept: AtomicU64::new(0),
             emptied: AtomicU64::new(0),
         }
     }
-}
 
-impl Log {
     /// So many rows more are in it: whether it is time to look.
     pub(super) fn has_grown(&self, rows: usize) -> bool {
         let rows = self.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
@@ -68,7 +66,7 @@ impl Store {
     /// Moves the log into the database if it is long enough. What was committed is durable, however
     /// this goes.
     pub(super) async fn tend_log(&self, writer: &mut SqliteConnection) {
-        self.judge(checkpoint(writer).await);
+        self.judge(checkpoint(writer, self.log.pages_max).await);
     }
 
     /// For a server to call now and then. Once nothing was written since the call before: moves the whole
@@ -106,10 +104,10 @@ impl Store {
     }
 }
 
-async fn checkpoint(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn checkpoint(writer: &mut SqliteConnection, pages_max: u32) -> Result<(), sqlx::Error> {
     let look = "PRAGMA wal_checkpoint(NOOP)";
     let pages: i64 = query(look).fetch_one(&mut *writer).await?.try_get(1)?;
-    if pages >= CHECKPOINT_PAGES {
+    if pages >= i64::from(pages_max) {
         let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
         query(checkpoint).execute(writer).await?;
     }

@@ -17,13 +17,13 @@ use sea_orm::{
     },
 };
 
-use super::{OpenError, Store, append::AppendSql};
+use super::{OpenError, Store, append::AppendSql, log::Log};
 
 /// The first SQLite without the race that can lose commits in WAL mode.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
-/// What a write-ahead log that had to grow (behind a long read) is cut back to: 64 MiB.
-const JOURNAL_SIZE_LIMIT: &str = "67108864";
+/// What a write-ahead log that had to grow (behind a long read) is cut back to: 96 MiB.
+const JOURNAL_SIZE_LIMIT: &str = "100663296";
 
 /// What the writer keeps of the database in memory: 64 MiB, in the negative KiB of SQLite.
 const WRITER_CACHE: &str = "-65536";
@@ -47,17 +47,22 @@ pub struct StoreOptions {
     /// How long SQLite waits for a lock that another process holds. Whatever else is to be written
     /// waits behind, so it is well below `acquire_timeout` and what a use case may take.
     pub busy_timeout: Duration,
+    /// How many pages of 4 KiB the write-ahead log has when the next writes move it into the database. A
+    /// page that changed many times meanwhile is copied once, so a longer log is less work; but
+    /// everybody waits for longer while it is copied.
+    pub log_pages: u32,
 }
 
 impl StoreOptions {
     /// The settings of the server for the database at `url`: 4 readers, 5 s for a connection, 2 s for
-    /// a lock.
+    /// a lock, a log of 16,000 pages (64 MiB).
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             readers: 4,
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(2),
+            log_pages: 16_000,
         }
     }
 
@@ -120,7 +125,7 @@ impl Store {
                 writer,
                 readers,
                 disk: Arc::default(),
-                log: Arc::default(),
+                log: Arc::new(Log::new(options.log_pages)),
             }),
             Err(error) => {
                 // Closed here, not some time after the caller has its answer. What led here says

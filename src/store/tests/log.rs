@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::{Lab, column, said};
 use crate::store::{Conversation, log::LOOK_ROWS};
 
-/// What fills the log with a single message: 20 MiB, 5,000 pages and more.
-const FILL: usize = 20 << 20;
+/// What fills the log with a single message: 4 MiB, a thousand pages and more.
+const FILL: usize = 4 << 20;
 
 impl Lab {
     /// Stores one message that fills the log.

@@ -91,8 +91,12 @@ impl Lab {
     }
 }
 
+/// Those of the server, but for a log that is soon full.
 fn options(folder: &TempDir) -> StoreOptions {
-    StoreOptions::new(format!("sqlite://{}/test.db", folder.path().display()))
+    StoreOptions {
+        log_pages: 500,
+        ..StoreOptions::new(format!("sqlite://{}/test.db", folder.path().display()))
+    }
 }
 
 fn message(conversation: ConversationId, seq: i64, sender: UserId) -> Message {

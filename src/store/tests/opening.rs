@@ -231,7 +231,7 @@ async fn the_connections_have_their_settings() {
         ("temp_store", "2"),
         ("busy_timeout", "2000"),
         ("wal_autocheckpoint", "0"),
-        ("journal_size_limit", "67108864"),
+        ("journal_size_limit", "100663296"),
     ] {
         assert_eq!(
             column(writer, &format!("PRAGMA {pragma}"), 0).await,
