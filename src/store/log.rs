@@ -17,14 +17,13 @@ use super::{Store, StoreError, append::failed};
 /// case, so that it is not much longer than that.
 pub(super) const LOOK_ROWS: u32 = 250;
 
-/// How many rows had been written since the store was opened: by now, when the writer last looked how long
-/// the log is, when it was last swept, and when it was last emptied.
+/// How many rows had been written since the store was opened: by now, when the log was last swept, and when
+/// it was last emptied.
 #[derive(Debug)]
 pub(super) struct Log {
     /// [`StoreOptions::log_pages`](super::StoreOptions::log_pages).
     pages_max: u32,
     rows: AtomicU64,
-    looked: AtomicU64,
     swept: AtomicU64,
     emptied: AtomicU64,
 }
@@ -35,7 +34,6 @@ impl Log {
         Self {
             pages_max,
             rows: AtomicU64::new(1),
-            looked: AtomicU64::new(0),
             swept: AtomicU64::new(0),
             emptied: AtomicU64::new(0),
         }
@@ -43,22 +41,27 @@ impl Log {
 
     /// So many rows more are in it: whether it is time to look.
     pub(super) fn has_grown(&self, rows: usize) -> bool {
-        let rows = self.rows.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
-        let looked = self.looked.load(Ordering::Relaxed);
-        // Another write may have looked a moment ago, with more in it.
-        let is_time = rows.saturating_sub(looked) >= u64::from(LOOK_ROWS);
-        if is_time {
-            self.looked.store(rows, Ordering::Relaxed);
-        }
-        is_time
+        let rows = rows as u64;
+        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
+        let looks = |rows| rows / u64::from(LOOK_ROWS);
+        looks(before + rows) > looks(before)
     }
 
     /// The rows that were written by now, if none came since the last sweep and the log was not emptied
     /// of them yet.
-    fn idle_rows(&self) -> Option<u64> {
-        let rows = self.rows.load(Ordering::Relaxed);
+    pub(super) fn idle_rows(&self) -> Option<u64> {
+        let rows = self.rows();
         let is_quiet = self.swept.swap(rows, Ordering::Relaxed) == rows;
         (is_quiet && self.emptied.load(Ordering::Relaxed) != rows).then_some(rows)
+    }
+
+    /// It was emptied when so many rows had been written.
+    pub(super) fn emptied_of(&self, rows: u64) {
+        self.emptied.store(rows, Ordering::Relaxed);
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
     }
 }
 
@@ -81,13 +84,14 @@ impl Store {
         let Ok(mut writer) = writer.acquire().await else {
             return;
         };
-        if self.disk.is_broken() {
+        // Whoever had the connection until now may have written, and others may wait behind.
+        if self.disk.is_broken() || self.log.rows() != rows {
             return;
         }
         let emptied = empty(&mut writer).await;
         // What failed is tried again when there is more to move: the same would be told over and over.
         if !matches!(emptied, Ok(false)) {
-            self.log.emptied.store(rows, Ordering::Relaxed);
+            self.log.emptied_of(rows);
         }
         self.judge(emptied.map(drop));
         let shrink = query("PRAGMA shrink_memory").execute(&mut *writer).await;
@@ -123,9 +127,10 @@ async fn empty(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let moved = query("PRAGMA wal_checkpoint(TRUNCATE)")
         .fetch_one(&mut *writer)
         .await;
-    set_patience(writer, patience).await?;
+    let restored = set_patience(writer, patience).await;
+    // First what became of the log: a sync that failed must not get lost.
     let is_read: i64 = moved?.try_get(0)?;
-    Ok(is_read == 0)
+    restored.map(|()| is_read == 0)
 }
 
 /// How long the writer waits for locks, in milliseconds.

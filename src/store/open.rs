@@ -22,7 +22,8 @@ use super::{OpenError, Store, append::AppendSql, log::Log};
 /// The first SQLite without the race that can lose commits in WAL mode.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
-/// What a write-ahead log that had to grow (behind a long read) is cut back to: 96 MiB.
+/// What a write-ahead log that had to grow (behind a long read) is cut back to: 96 MiB, more than one has
+/// that is moved in time ([`StoreOptions::log_pages`]).
 const JOURNAL_SIZE_LIMIT: &str = "100663296";
 
 /// What the writer keeps of the database in memory: 64 MiB, in the negative KiB of SQLite.

@@ -7,7 +7,10 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::time::timeout;
 
 use super::{Lab, column, said};
-use crate::store::{Conversation, log::LOOK_ROWS};
+use crate::store::{
+    Conversation,
+    log::{LOOK_ROWS, Log},
+};
 
 /// What fills the log with a single message: 4 MiB, a thousand pages and more.
 const FILL: usize = 4 << 20;
@@ -132,4 +135,34 @@ async fn a_log_of_what_is_no_message_is_cut_off_too() {
         lab.store.sweep().await;
     }
     assert_eq!(lab.lengths()[1], 0);
+}
+
+#[tokio::test]
+async fn a_log_that_is_written_to_when_it_is_swept_is_left_as_it_is() {
+    let lab = Lab::open().await;
+    let conversation = lab.conversation().await;
+    lab.fill_the_log(&conversation, 0).await;
+    lab.store.sweep().await;
+    let other = lab.open_another().await;
+    let lock = other.begin().await.unwrap();
+    let (_, _, unlocked) = tokio::join!(
+        lab.say(&conversation, conversation.pair.low, 1, 1),
+        lab.store.sweep(),
+        lock.rollback(),
+    );
+    unlocked.unwrap();
+    assert!(lab.lengths()[1] > FILL);
+}
+
+#[test]
+fn a_log_is_emptied_once_after_a_sweep_in_which_nothing_was_written() {
+    let log = Log::new(1);
+    for _ in 0..2 {
+        log.has_grown(1);
+        assert_eq!(log.idle_rows(), None, "it was written to");
+        let rows = log.idle_rows().expect("it was not");
+        assert_eq!(log.idle_rows(), Some(rows), "it is not empty yet");
+        log.emptied_of(rows);
+        assert_eq!(log.idle_rows(), None, "it is empty");
+    }
 }
